@@ -1,0 +1,1 @@
+"""OmniQ: a fast, fenced, typed task queue."""
