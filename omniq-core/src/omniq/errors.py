@@ -483,7 +483,7 @@ class ResultTimeout(OutcomeError, TimeoutError):
 
     def __str__(self) -> str:
         after = f" after {self.waited}" if self.waited else ""
-        return f"task {self.task_id} has not ended{after}; is a worker running? `omniq tasks show` tells its state"
+        return f"task {self.task_id} has not ended{after}; `omniq tasks show {self.task_id}` tells its state"
 
 
 class WaitInsideTask(OutcomeError):

@@ -158,7 +158,7 @@ def check_name(kind: str, name: str) -> str:
     Raises:
         InvalidName: not 1 to 64 letters, digits, `_` or `-`.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name):
         raise InvalidName(kind, str(name), "1 to 64 letters, digits, '_' or '-'")
     return name
 
@@ -169,6 +169,6 @@ def check_task_name(name: str) -> str:
     Raises:
         InvalidName: not 1 to 200 letters, digits, `_`, `-`, `.` or `:`.
     """
-    if not isinstance(name, str) or not _TASK_NAME.fullmatch(name):
+    if not _TASK_NAME.fullmatch(name):
         raise InvalidName("task", str(name), "1 to 200 letters, digits, '_', '-', '.' or ':'")
     return name

@@ -155,14 +155,6 @@ class BaseTaskQueue(BaseStore):
         """Read tasks; one answer an id, in order, None for an unknown one."""
 
     @abstractmethod
-    async def list(self, where: Where, *, limit: int = 100, after: str | None = None) -> Page:
-        """Read a page, newest first; `after` is the `next` of the page before, opaque.
-
-        Raises:
-            ValueError: `after` is no such value.
-        """
-
-    @abstractmethod
     async def stats(self, queues: Sequence[str] | None = None) -> list[QueueStats]:
         """Count the named queues, or all that are known, sorted by name. An unknown one has zeros."""
 
@@ -211,3 +203,11 @@ class BaseTaskQueue(BaseStore):
     @abstractmethod
     async def kv_due(self, namespace: str, *, limit: int = 100) -> tuple[list[KvEntry], Micros | None]:
         """Read entries whose due is past, earliest first, and µs to the next that is not (None: no other)."""
+
+    @abstractmethod
+    async def list(self, where: Where, *, limit: int = 100, after: str | None = None) -> Page:
+        """Read a page, newest first; `after` is the `next` of the page before, opaque.
+
+        Raises:
+            ValueError: `after` is no such value.
+        """
