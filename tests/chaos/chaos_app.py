@@ -8,6 +8,7 @@ a while: on a full machine that is a freeze that nobody ordered.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import threading
@@ -19,27 +20,30 @@ from omniq import AsyncOmniQ
 
 oq = AsyncOmniQ()
 
-_FOLDER = Path(os.environ["CHAOS_FOLDER"])
-_STALL = float(os.environ["CHAOS_LEASE"]) / 3
-_file = os.open(_FOLDER / f"body-{os.getpid()}.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+@functools.cache
+def _journal() -> int:
+    """Open this process's file at its first body; importing the app to enqueue writes nothing."""
+    path = Path(os.environ["CHAOS_FOLDER"], f"body-{os.getpid()}.jsonl")
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    threading.Thread(target=_watch_for_stalls, daemon=True).start()
+    return descriptor
 
 
 def _write(op: str, **facts: object) -> None:
     line = {"op": op, "pid": os.getpid(), "at": time.monotonic(), **facts}
-    os.write(_file, json.dumps(line).encode() + b"\n")
+    os.write(_journal(), json.dumps(line).encode() + b"\n")
 
 
 def _watch_for_stalls() -> None:
+    longest = float(os.environ["CHAOS_LEASE"]) / 3
     last = time.monotonic()
     while True:
         time.sleep(0.02)
         now = time.monotonic()
-        if now - last > _STALL:
+        if now - last > longest:
             _write("stall", since=last)
         last = now
-
-
-threading.Thread(target=_watch_for_stalls, daemon=True).start()
 
 
 @oq.task(retries=3)
