@@ -134,7 +134,9 @@ async def run(url: str, folder: Path, plan: Plan) -> History:
 
     seen: list[Ended] = []
     async with oq:
-        handles = await oq.enqueue_many([work.bind(number, plan.milliseconds) for number in range(plan.tasks)])
+        handles = await oq.enqueue_many(
+            [work.bind(number, plan.milliseconds) for number in range(plan.tasks)]
+        )
         accepted = [handle.id for handle in handles]
         field = _Field(folder, plan)
         try:
@@ -160,7 +162,9 @@ async def _until_all_ended(oq: Any, field: _Field, plan: Plan) -> None:
         if done != last:
             last, moved_at = done, time.monotonic()
         elif time.monotonic() - moved_at > FUSE:
-            raise RuntimeError(f"stuck at {done} of {plan.tasks}, {dict(counts)}; the workers say:\n{field.tails()}")
+            raise RuntimeError(
+                f"stuck at {done} of {plan.tasks}, {dict(counts)}; the workers say:\n{field.tails()}"
+            )
         await asyncio.sleep(0.02)
 
 
@@ -207,7 +211,9 @@ def _text(path: Path) -> str:
 
 def main() -> None:
     """Run one plan from the command line and print its verdict; exit 1 if it is not right."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--backend", help="default: a new SQLite file")
     for field in msgspec.structs.fields(Plan):
         parser.add_argument(f"--{field.name}", type=field.type, default=field.default)

@@ -26,7 +26,9 @@ T = TypeVar("T")
 Command = Callable[..., Any]
 
 _OPTIONS: tuple[Callable[[Command], Command], ...] = (
-    click.option("-b", "--backend", metavar="URL", help="Where the tasks are, for example sqlite:///jobs.db."),
+    click.option(
+        "-b", "--backend", metavar="URL", help="Where the tasks are, for example sqlite:///jobs.db."
+    ),
     click.option("-p", "--project", metavar="NAME", help="The project inside the backend."),
     click.option("-a", "--app", metavar="MODULE:ATTR", help="The app whose backend and tasks to use."),
     click.option(
@@ -93,7 +95,9 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _origin() -> str:
-    named = [name for name in ("OMNIQ_BACKEND", "OMNIQ_TASK_QUEUE_URL", "OMNIQ_CONFIG") if os.environ.get(name)]
+    named = [
+        name for name in ("OMNIQ_BACKEND", "OMNIQ_TASK_QUEUE_URL", "OMNIQ_CONFIG") if os.environ.get(name)
+    ]
     return named[0] if named else "omniq.yaml or the defaults"
 
 

@@ -83,7 +83,9 @@ def command(context: click.Context, chosen: Chosen, folder: Path | None, workers
 
 
 async def _run(root: Path, files: Sequence[str], place: Path, workers: int) -> Report:
-    os.environ["OMNIQ_BACKEND"] = url = f"sqlite:///{place / 'demo.db'}"  # read by the app, here and in workers
+    os.environ["OMNIQ_BACKEND"] = url = (
+        f"sqlite:///{place / 'demo.db'}"  # read by the app, here and in workers
+    )
     from omniq.cli.demo_app import Counts, count_file, counts_of, oq
 
     note(f"omniq: {url}, one task for each of {len(files):,} files in {root}")
@@ -165,7 +167,12 @@ def _show(report: Report, output: Format) -> None:
         show_record(msgspec.structs.asdict(report), output)
         return
     rows = [
-        [name, f"{report.counted[name]:,}", f"{expected:,}", "same" if report.counted[name] == expected else "DIFFERS"]
+        [
+            name,
+            f"{report.counted[name]:,}",
+            f"{expected:,}",
+            "same" if report.counted[name] == expected else "DIFFERS",
+        ]
         for name, expected in report.expected.items()
     ]
     click.echo(table(["total", "omniq", "plain loop", ""], rows))
@@ -178,5 +185,3 @@ def _show(report: Report, output: Format) -> None:
     else:
         click.echo("the work was over before a worker could be killed; give a folder with more files")
     click.echo(f"{report.lost} lost, {report.twice} twice" + ("" if report.right else ": NOT RIGHT"))
-
-

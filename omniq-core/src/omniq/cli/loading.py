@@ -73,8 +73,7 @@ def _import(name: str) -> Any:
 def _broken(name: str, error: Exception) -> click.BadParameter:
     frame = error.__traceback__
     while frame is not None and (
-        frame.tb_frame.f_code.co_filename == __file__
-        or "importlib" in frame.tb_frame.f_code.co_filename
+        frame.tb_frame.f_code.co_filename == __file__ or "importlib" in frame.tb_frame.f_code.co_filename
     ):
         frame = frame.tb_next
     text = "".join(traceback.format_exception(type(error), error, frame)).rstrip()

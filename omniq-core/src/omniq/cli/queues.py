@@ -69,4 +69,10 @@ def _row(stats: QueueStats, *, readable: bool) -> dict[str, Any]:
     if readable and oldest is not None:
         oldest = span_text(oldest)
     counts = {state.value: stats.counts.get(state, 0) for state in State}
-    return {"queue": stats.queue, **counts, "oldest_ready": oldest, "paused": stats.paused, "exact": stats.exact}
+    return {
+        "queue": stats.queue,
+        **counts,
+        "oldest_ready": oldest,
+        "paused": stats.paused,
+        "exact": stats.exact,
+    }

@@ -67,7 +67,9 @@ def list_tasks(
         rows = [{**_fields(task), "created": age(task.created_at)} for task in found]
     else:
         rows = [_fields(task) for task in found]
-    show_rows(rows, chosen.format, _COLUMNS, empty="no task matches; `omniq queues list` counts what there is")
+    show_rows(
+        rows, chosen.format, _COLUMNS, empty="no task matches; `omniq queues list` counts what there is"
+    )
     if place is not None:
         note(f"there is more: add --after {place}")
 
@@ -137,7 +139,9 @@ def _as_data(blob: bytes | None) -> Any:
         return None
     for start in (0, 1):  # the codec's id may stand in front
         try:
-            return msgspec.msgpack.decode(blob[start:], ext_hook=lambda code, raw: f"<ext {code}, {len(raw)} bytes>")
+            return msgspec.msgpack.decode(
+                blob[start:], ext_hook=lambda code, raw: f"<ext {code}, {len(raw)} bytes>"
+            )
         except (msgspec.DecodeError, ValueError):
             continue
     return f"<{len(blob)} bytes that are no plain data>"

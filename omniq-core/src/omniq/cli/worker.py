@@ -55,7 +55,9 @@ def command(
         "lease": None if lease is None else span(lease, "--lease") / SECOND,
     }
     app = chosen.open()
-    context.exit(asyncio.run(_work(app, {name: value for name, value in options.items() if value is not None})))
+    context.exit(
+        asyncio.run(_work(app, {name: value for name, value in options.items() if value is not None}))
+    )
 
 
 async def _work(app: AsyncOmniQ[Any], options: dict[str, Any]) -> Exit:
@@ -93,7 +95,9 @@ class _Signals:
             self._worker.stop()
         elif not self._insisted:
             self._insisted = True
-            note(f"{number.name} again: letting go of what runs; it runs again elsewhere, at no cost to its retries.")
+            note(
+                f"{number.name} again: letting go of what runs; it runs again elsewhere, at no cost to its retries."
+            )
             self._worker.stop_now()
 
     def answer(self) -> Exit:
