@@ -1,7 +1,7 @@
 """Huey and litequeue on the same SQLite settings: WAL, synchronous NORMAL.
 
-Huey is drained by its own consumer with 10 threads and stores every result. litequeue has no worker: a loop of
-pop, run, done stands in, which stores no result, retries nothing and recovers nothing.
+Huey is drained by its own consumer with 10 threads and stores every result; it has no bulk enqueue. litequeue
+has no worker: a loop of pop, run, done stands in, which stores no result, retries nothing, recovers nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from huey.storage import SqliteStorage
 from litequeue import LiteQueue
 
 __all__ = (
-    "huey_bulk",
     "huey_drain",
     "huey_memory",
     "huey_on",
@@ -53,16 +52,6 @@ def huey_single(folder: Path, n: int) -> float:
     began = time.perf_counter()
     for number in range(n):
         task(number)
-    return n / (time.perf_counter() - began)
-
-
-def huey_bulk(folder: Path, n: int) -> float:
-    """Huey has no bulk call; one transaction around single ones is what a user can do."""
-    huey, task = huey_on(folder)
-    began = time.perf_counter()
-    with huey.storage.db(commit=True):
-        for number in range(n):
-            task(number)
     return n / (time.perf_counter() - began)
 
 

@@ -69,9 +69,8 @@ def main(title: str, durability: str, workloads: Sequence[Workload], packages: S
     parser.add_argument("--scale", type=float, default=1.0, help="times the usual number of tasks")
     parser.add_argument("--only", help="workloads with this word in their name")
     options = parser.parse_args()
-    print(
-        f"# {title}\n\n{_machine(packages)}\n\nDurability of all: {durability}. Rounds: {options.rounds}, interleaved.\n"
-    )
+    print(f"# {title}\n\n{_machine(packages)}\n")
+    print(f"Durability of all: {durability}. Rounds: {options.rounds}, interleaved.\n")
     print("| workload | who | median | spread | ratio to floor, median | its spread |")
     print("|---|---|---|---|---|---|")
     for workload in workloads:

@@ -111,9 +111,9 @@ async def _round_trips(folder: Path, n: int) -> float:
 
 
 def huey_round_trips(folder: Path, n: int) -> float:
-    huey, task = peers.huey_on(folder)
+    _, task = peers.huey_on(folder)
     code = (
-        "import sys, pathlib; sys.path.insert(0, sys.argv[2]); import peers; from huey.consumer import Consumer\n"
+        "import sys, pathlib; sys.path.insert(0, sys.argv[2]); import peers\nfrom huey.consumer import Consumer\n"
         "huey, _ = peers.huey_on(pathlib.Path(sys.argv[1]))\n"
         "Consumer(huey, workers=10, periodic=False, initial_delay=0.001, max_delay=0.01).run()"
     )
@@ -135,15 +135,17 @@ def huey_round_trips(folder: Path, n: int) -> float:
 
 WORKLOADS = (
     Workload("single enqueue", "/s", 5_000,
-             Contestant("floor: raw sqlite3", floor_sqlite.single_enqueue), Contestant("OmniQ async", single_async),
-             Contestant("OmniQ sync", single_sync), Contestant("Huey", peers.huey_single),
-             Contestant("litequeue", peers.litequeue_single)),
+             Contestant("floor: raw sqlite3", floor_sqlite.single_enqueue),
+             Contestant("OmniQ async", single_async), Contestant("OmniQ sync", single_sync),
+             Contestant("Huey", peers.huey_single), Contestant("litequeue", peers.litequeue_single)),
     Workload("bulk enqueue", "/s", 20_000,
              Contestant("floor: raw sqlite3", floor_sqlite.bulk_enqueue), Contestant("OmniQ", bulk),
-             Contestant("Huey, one transaction", peers.huey_bulk), Contestant("litequeue", peers.litequeue_bulk)),
+             Contestant("Huey, one by one", peers.huey_single),
+             Contestant("litequeue", peers.litequeue_bulk)),
     Workload("drain, one process, concurrency 10", "/s", 10_000,
              Contestant("floor: raw sqlite3", floor_sqlite.drain), Contestant("OmniQ", drain),
-             Contestant("Huey", peers.huey_drain), Contestant("litequeue, no result kept", peers.litequeue_drain)),
+             Contestant("Huey", peers.huey_drain),
+             Contestant("litequeue, no result kept", peers.litequeue_drain)),
     Workload("round trip, two processes", "/s", 200,
              Contestant("OmniQ", round_trips), Contestant("Huey", huey_round_trips)),
 )  # fmt: skip

@@ -7,6 +7,7 @@ start after the first explained by a fault on the process that had the one befor
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 
 import msgspec
 
@@ -83,7 +84,7 @@ def judge(history: History) -> Verdict:
 
     unexplained, causes = [], defaultdict(int)
     for task_id, mine in runs.items():
-        for before, after in zip(mine, mine[1:], strict=False):
+        for before, after in pairwise(mine):
             cause = _cause(before, after, faults[before.pid], history.lease)
             causes[cause or "none"] += 1
             if cause is None:

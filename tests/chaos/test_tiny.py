@@ -1,4 +1,4 @@
-"""The promise under fire, small enough for every change: kills and freezes beyond the lease on one SQLite file."""
+"""The promise under fire, small enough for every change: kills, and freezes beyond the lease, on one file."""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ class Crew:
 
     def __init__(self, app: str, count: int, place: Path, *, lease: str, concurrency: int = 4) -> None:
         self._argv = [
-            sys.executable, "-m", "omniq.cli", "worker", app, "--lease", lease, "--concurrency", str(concurrency),
+            sys.executable, "-m", "omniq.cli", "worker", app,
+            "--lease", lease, "--concurrency", str(concurrency),
         ]  # fmt: skip
         self._count = count
         self._place = place
@@ -53,8 +54,8 @@ class Crew:
     def kill_one(self, holders: Sequence[str]) -> tuple[int, int]:
         """SIGKILL the worker that holds most; give its number and how many tasks it held.
 
-        `holders` are the names of workers, one a running task. A worker's name has its pid in it. Where nobody
-        else is left, a new one takes its place.
+        `holders` are the names of workers, one a running task. A worker's name has its pid in it. Where
+        nobody else is left, a new one takes its place.
         """
         held = [sum(f"-{worker.pid}-" in name for name in holders) for worker in self._workers]
         place = max(range(len(held)), key=lambda one: (self._workers[one].poll() is None, held[one]))

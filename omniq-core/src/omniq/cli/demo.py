@@ -1,6 +1,6 @@
-"""`omniq demo`: the main job on real files, with a worker killed half way, and the proof that nothing was lost.
+"""`omniq demo`: the main job on real files, a worker killed half way, and the proof that nothing was lost.
 
-The totals are checked against a plain loop over the same files, so the last line is a comparison, not a claim.
+The totals are checked against a plain loop over the same files: the last line is a comparison, no claim.
 """
 
 from __future__ import annotations

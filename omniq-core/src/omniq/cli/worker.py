@@ -23,7 +23,7 @@ from omniq.models.values import SECOND, span, span_text
 __all__ = ("command",)
 
 SWITCH_INTERVAL = 0.0005
-"""Seconds. A busy thread keeps the GIL for this long; the default of 5 ms would delay each of the engine's steps."""
+"""Seconds that a busy thread keeps the GIL; the default of 5 ms would delay each step of the engine."""
 
 
 @click.command("worker")
@@ -70,8 +70,8 @@ async def _work(app: AsyncOmniQ[Any], options: dict[str, Any]) -> Exit:
         await worker.run()
     if worker.stuck:
         note(
-            f"all {worker.stuck} slots are held by functions that ran past their timeout and cannot be stopped; "
-            "a supervisor should start this worker anew (exit 75)"
+            f"all {worker.stuck} slots are held by functions that ran past their timeout and cannot be "
+            "stopped; a supervisor should start this worker anew (exit 75)"
         )
         return Exit.BUSY
     return stopped.answer()
@@ -96,7 +96,8 @@ class _Signals:
         elif not self._insisted:
             self._insisted = True
             note(
-                f"{number.name} again: letting go of what runs; it runs again elsewhere, at no cost to its retries."
+                f"{number.name} again: letting go of what runs; it runs again elsewhere, "
+                "at no cost to its retries."
             )
             self._worker.stop_now()
 
