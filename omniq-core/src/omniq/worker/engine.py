@@ -13,7 +13,7 @@ import random
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
@@ -50,7 +50,6 @@ STUCK = 75
 STAND_BY = 5 * SECOND
 LONGEST_BACKOFF = 5.0
 UNSTARTED_FOR = 1.0
-EAGER = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
 class Engine:
@@ -86,6 +85,7 @@ class Engine:
         self._now = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = FOR_EVER
+        self._starting = False
 
     async def run(self) -> int:
         """Work until `stop`; give the exit code (0, or 75 when every slot was stuck)."""
@@ -185,15 +185,17 @@ class Engine:
         self._stopping.set()
 
     def _start(self) -> None:
-        room = self.settings.concurrency - self._executor.stuck - len(self._running)
-        while self._buffer and room > 0:
+        if self._starting:  # an eager body ended within the loop below, which goes on by itself
+            return
+        self._starting = True
+        while self._buffer and len(self._running) < self.settings.concurrency - self._executor.stuck:
             attempt = self._buffer.popleft()
             if attempt.lost:
                 continue
-            room -= 1
             self._running[attempt.id] = attempt
             attempt.started_at = time.monotonic()
-            attempt.running = asyncio.Task(self._one(attempt), **EAGER)
+            attempt.running = _spawn(self._one(attempt))
+        self._starting = False
         if self._buffer:
             self._arm(time.monotonic() + UNSTARTED_FOR)
 
@@ -330,6 +332,16 @@ class Engine:
                 waits.append(asyncio.ensure_future(self._now.wait()))
             await asyncio.wait(waits, timeout=end - time.monotonic(), return_when=asyncio.FIRST_COMPLETED)
             await _ended(*waits)
+
+
+if sys.version_info >= (3, 12):
+
+    def _spawn(body: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return asyncio.Task(body, eager_start=True)
+else:
+
+    def _spawn(body: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return asyncio.Task(body)
 
 
 async def _ended(*tasks: asyncio.Future[Any]) -> None:
