@@ -38,7 +38,7 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
-    """What the options say; None where they are silent, and OMNIQ_* or omniq.yaml decide."""
+    """What the options say; None where they are silent, and OMNIQ_* decides."""
 
     backend: str | None = None
     project: str | None = None
@@ -79,26 +79,34 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
         return asyncio.run(inside())
 
     def _load(self, reference: str) -> AsyncOmniQ[Any]:
-        # An app that was made without a URL reads the environment, so the options reach it there.
-        for name, value in (("OMNIQ_BACKEND", self.backend), ("OMNIQ_PROJECT_NAME", self.project)):
-            if value is not None:
-                os.environ[name] = value
+        if self.backend is not None:  # an app that was made without a URL reads it where it is made
+            for name in _PLACES:
+                os.environ.pop(name, None)
+            os.environ["OMNIQ_BACKEND"] = self.backend
+        if self.project is not None:
+            os.environ["OMNIQ_PROJECT_NAME"] = self.project
         app = load_app(reference)
-        if self.backend is not None:
-            asked = AsyncOmniQ(self.backend, project=self.project).describe()
-            if app.describe() != asked:
-                raise click.UsageError(
-                    f"{reference} works on {app.describe()}, but -b says {asked}; remove one of the two, "
-                    "or make the app without a URL: OmniQ()"
-                )
+        asked = AsyncOmniQ(self.backend, project=self.project)
+        if self.backend is not None and app.describe() != asked.describe():
+            raise click.UsageError(
+                f"{reference} works on {app.describe()}, but -b says {asked.describe()}; remove one of the "
+                "two, or make the app without a URL: OmniQ()"
+            )
         return app
 
 
+_PLACES = (
+    "OMNIQ_TASK_QUEUE_URL",
+    "OMNIQ_TASK_QUEUE_TYPE",
+    "OMNIQ_RESULT_STORAGE_URL",
+    "OMNIQ_RESULT_STORAGE_TYPE",
+    "OMNIQ_BACKEND",
+)
+"""The variables that say where tasks and results are."""
+
+
 def _origin() -> str:
-    named = [
-        name for name in ("OMNIQ_BACKEND", "OMNIQ_TASK_QUEUE_URL", "OMNIQ_CONFIG") if os.environ.get(name)
-    ]
-    return named[0] if named else "omniq.yaml or the defaults"
+    return next((name for name in _PLACES if os.environ.get(name)), "the default")
 
 
 def global_options(function: Command) -> Command:

@@ -52,7 +52,7 @@ class _Verbs(click.Group):
 def cli(context: click.Context, **options: Any) -> None:
     """A task queue: one file and no server, then any scale by URL.
 
-    Without -b or -a, OMNIQ_* decides, else omniq.yaml here, else SQLite in .omniq/.
+    Without -b or -a, OMNIQ_BACKEND decides, else it is SQLite in .omniq/ of the working folder.
 
     Exit codes: 0 done, 1 unexpected or declined, 2 wrong usage or configuration, 3 not found, 5 timeout,
     69 backend unreachable, 75 busy, 130 and 143 stopped by a signal with tasks let go.

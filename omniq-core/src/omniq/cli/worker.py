@@ -16,7 +16,7 @@ import click
 from omniq import AsyncOmniQ
 from omniq.cli.chosen import Chosen, common
 from omniq.cli.exits import Exit
-from omniq.cli.logs import show_task_lines
+from omniq.cli.logs import show_logs
 from omniq.cli.output import note
 from omniq.models.values import SECOND, span, span_text
 
@@ -48,6 +48,7 @@ def command(
     if chosen.app is None:
         raise click.UsageError("name the app to work for: omniq worker MODULE:ATTRIBUTE, for example app:oq")
     sys.setswitchinterval(SWITCH_INTERVAL)
+    show_logs()
     options = {
         "queues": [name.strip() for name in queues.split(",") if name.strip()] if queues else None,
         "concurrency": concurrency,
@@ -64,7 +65,6 @@ async def _work(app: AsyncOmniQ[Any], options: dict[str, Any]) -> Exit:
     async with app:
         worker = app.worker(**options)
         stopped = _Signals(worker)
-        show_task_lines(app)
         await worker.start()
         note(_banner(app, worker))
         await worker.run()
