@@ -113,7 +113,8 @@ async def _round_trips(folder: Path, n: int) -> float:
 def huey_round_trips(folder: Path, n: int) -> float:
     _, task = peers.huey_on(folder)
     code = (
-        "import sys, pathlib; sys.path.insert(0, sys.argv[2]); import peers\nfrom huey.consumer import Consumer\n"
+        "import sys, pathlib; sys.path.insert(0, sys.argv[2])\n"
+        "import peers; from huey.consumer import Consumer\n"
         "huey, _ = peers.huey_on(pathlib.Path(sys.argv[1]))\n"
         "Consumer(huey, workers=10, periodic=False, initial_delay=0.001, max_delay=0.01).run()"
     )

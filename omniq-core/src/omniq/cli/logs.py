@@ -36,7 +36,7 @@ def show_logs() -> None:
 
 
 class _Line(logging.Formatter):
-    """`12:00:01.234 start shop:send 0193...`; the level is said from WARNING on, the logger where it is not ours."""
+    """`12:00:01.234 start shop:send 0193...`; the level from WARNING on, the logger where it is not ours."""
 
     default_time_format = "%H:%M:%S"
     default_msec_format = "%s.%03d"

@@ -49,7 +49,7 @@ class _Verbs(click.Group):
 @global_options
 @click.version_option(package_name="omniq-core", prog_name="omniq")
 @click.pass_context
-def cli(context: click.Context, **options: Any) -> None:
+def cli(context: click.Context, /, **options: Any) -> None:
     """A task queue: one file and no server, then any scale by URL.
 
     Without -b or -a, OMNIQ_BACKEND decides, else it is SQLite in .omniq/ of the working folder.
@@ -63,7 +63,7 @@ def cli(context: click.Context, **options: Any) -> None:
 def main() -> NoReturn:
     """Run the command line of this process and end it."""
     try:
-        answer = cli.main(standalone_mode=False)
+        answer = cli.main(prog_name="omniq", standalone_mode=False)
         code = answer if isinstance(answer, int) else Exit.OK
     except click.exceptions.Exit as error:
         code = error.exit_code
