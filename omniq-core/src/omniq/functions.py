@@ -158,6 +158,8 @@ class FunctionRegistry:
 
     def __init__(self) -> None:
         self._functions: dict[str, Function] = {}
+        self.queues: set[str] = set()
+        """The queues that declarations name: what a worker without a list serves, beside the default."""
         self._allowed: set[str] = set()
 
     def add(self, name: str, function: Callable[..., Any], *, replace: bool = False) -> Function:
@@ -185,6 +187,9 @@ class FunctionRegistry:
         """Give the function of this name; one not registered is imported if its module is allowed."""
         found = self._functions.get(name)
         return found if found is not None else self._import(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._functions
 
     def names(self) -> list[str]:
         """List the registered names."""
