@@ -57,7 +57,7 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
     ) -> None:
         super().__init__(self, {})
         self._where = (url, task_queue, result_storage, project)
-        self._lifespan = lifespan
+        self.lifespan = lifespan
         self._worker: AsyncWorker | None = None
         self.registry = FunctionRegistry()
 
@@ -119,8 +119,13 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
     async def close(self) -> None:
         """Stop a started worker and close the stores; the app may be used again."""
         await self.stop_worker()
-        if "queue" in self.__dict__:
+        if self.is_open:
             await self.queue.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the stores are open."""
+        return "queue" in self.__dict__ and self.queue.is_open
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -135,7 +140,7 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
     def task(self, fn: Callable[P, R], /) -> AsyncTask[P, R, R]: ...
     @overload
     def task(self, **options: Unpack[DeclareOptions]) -> AsyncDecorator: ...
-    def task(self, fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    def task(self, fn: Any = None, **options: Any) -> Any:
         """Declare a task of this app.
 
         Raises:
@@ -286,7 +291,7 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
             registry=self.registry,
             serializer=self.serializer,
             executor=registry.worker,
-            lifespan=self._lifespan,
+            lifespan=self.lifespan,
         )
 
     def _named_queues(self) -> list[str]:

@@ -70,6 +70,10 @@ class AsyncTaskQueue:
             await self.results.open()
             self._opened = True
 
+    @property
+    def is_open(self) -> bool:
+        return self._opened
+
     async def close(self) -> None:
         """Close the store; it may be opened again."""
         if self._opened:

@@ -48,7 +48,7 @@ class AsyncWorker:
         self.settings = tuple(settings)
         self._parts = parts
         self._engines: list[Engine] = []
-        self._running: asyncio.Task[list[int]] | None = None
+        self._running: asyncio.Future[list[int]] | None = None
         self._stores: contextlib.AsyncExitStack | None = None
         self._tasks = parts.tasks
 
