@@ -75,8 +75,11 @@ class Discovery:
         return [one for point in self.points if point[0] == name for one in self._load(*point)]
 
     def everything(self) -> list[Found]:
-        """Load all plugins; what is broken is listed so."""
-        return [one for point in self.points for one in self._load(*point)]
+        """Load all plugins; what is broken is listed so.
+
+        One module may stand behind several entry points: what it offers is listed once.
+        """
+        return list(dict.fromkeys(one for point in self.points for one in self._load(*point)))
 
     def _load(self, name: str, module: str, distribution: str, version: str) -> list[Found]:
         key = (module, distribution)
