@@ -58,7 +58,7 @@ def forward(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
         )
     else:
         how = "wait" if node.name in WAITING else "run"
-        body = f"return self._driver.{how}({unwrapped})"
+        body = f"return self._driver.{how}({unwrapped})" if asynchronous else f"return {unwrapped}"
         if answer == "None":
             body = body.removeprefix("return ")
     answer = answer.replace("AsyncIterator", "Iterator").replace("AsyncHandle", "Handle")

@@ -33,7 +33,12 @@ if TYPE_CHECKING:
 
 __all__ = ("AsyncOmniQ",)
 
-S = TypeVar("S")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as DefaultTypeVar
+
+    S = DefaultTypeVar("S", default=Any)
+else:  # 3.11 has no defaults of type variables; at run time none is needed
+    S = TypeVar("S")
 
 
 class AsyncOmniQ(AsyncSender, Generic[S]):
@@ -95,13 +100,9 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
             defaults=Defaults(
                 retries=environment.retry_attempts,
                 retry_base=span(environment.retry_delay, "OMNIQ_RETRY_DELAY"),
-                timeout=span(environment.task_timeout, "OMNIQ_TASK_TIMEOUT")
-                if environment.task_timeout
-                else None,
+                timeout=span(environment.task_timeout, "OMNIQ_TASK_TIMEOUT") if environment.task_timeout else None,
                 ttl=span(environment.task_ttl, "OMNIQ_TASK_TTL") if environment.task_ttl else None,
-                result_ttl=span(environment.result_ttl, "OMNIQ_RESULT_TTL")
-                if environment.result_ttl
-                else DAY,
+                result_ttl=span(environment.result_ttl, "OMNIQ_RESULT_TTL") if environment.result_ttl else DAY,
             ),
         )
 
@@ -111,6 +112,10 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         from omniq.sync import face_of
 
         return face_of(self)
+
+    def describe(self) -> str:
+        """Name the place of the tasks for a person: resolved path or masked URL."""
+        return self.queue.store.describe()
 
     async def open(self) -> None:
         """Open the stores now instead of at the first use."""
@@ -204,17 +209,17 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         """Count tasks by queue and state."""
         return await self.queue.stats(queues)
 
-    async def cancel(self, *ids: str) -> list[CancelAnswer]:
-        """Cancel tasks: at once while they wait, by request while they run."""
-        return await self.queue.cancel(ids)
+    async def cancel(self, ids: str | Sequence[str]) -> list[CancelAnswer]:
+        """Cancel tasks: at once while they wait, by request while they run; one answer an id."""
+        return await self.queue.cancel(_listed(ids))
 
-    async def requeue(self, *ids: str, delay: Duration = 0) -> list[RequeueAnswer]:
-        """Put tasks that ended badly back to ready."""
-        return await self.queue.requeue(ids, delay=delay)
+    async def requeue(self, ids: str | Sequence[str], *, delay: Duration = 0) -> list[RequeueAnswer]:
+        """Put tasks that ended badly back to ready; one answer an id."""
+        return await self.queue.requeue(_listed(ids), delay=delay)
 
-    async def delete(self, *ids: str) -> list[DeleteAnswer]:
-        """Remove finished tasks."""
-        return await self.queue.delete(ids)
+    async def delete(self, ids: str | Sequence[str]) -> list[DeleteAnswer]:
+        """Remove finished tasks; one answer an id."""
+        return await self.queue.delete(_listed(ids))
 
     async def pause_queue(self, *queues: str) -> None:
         """Stop giving tasks of these queues to workers; what runs goes on."""
@@ -296,3 +301,7 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
 
     def _named_queues(self) -> list[str]:
         return ["default", *sorted(self.registry.queues - {"default"})]
+
+
+def _listed(ids: str | Sequence[str]) -> Sequence[str]:
+    return (ids,) if isinstance(ids, str) else ids

@@ -101,9 +101,7 @@ class _Arguments:
         parameters = self._signature.parameters.values()
         self._kinds = {p.name: hints[p.name] for p in parameters if hints.get(p.name, Any) is not Any}
         self._fixed = tuple(
-            hints.get(p.name, Any)
-            for p in parameters
-            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+            hints.get(p.name, Any) for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
         )
         self._trivial = all(isinstance(kind, type) for kind in self._fixed if kind is not Any)
 

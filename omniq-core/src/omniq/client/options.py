@@ -132,9 +132,7 @@ def resolve(options: Mapping[str, Any], defaults: Defaults) -> Enqueue:
     key = Unique(unique) if isinstance(unique, str) else unique
     until, window = _until(key)
     run_at = get("run_at")
-    result_ttl = (
-        defaults.result_ttl if get("result_ttl") is None else span(options["result_ttl"], "result_ttl")
-    )
+    result_ttl = defaults.result_ttl if get("result_ttl") is None else span(options["result_ttl"], "result_ttl")
     return Enqueue(
         queue=check_name("queue", get("queue", "default")),
         priority=_number("priority", get("priority", 5), 0, 9),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from omniq.client.handles import AsyncHandle
 from omniq.client.looking import Filter, as_task, where
@@ -39,10 +41,14 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
 PURGE_PAGE = 500
 
 
-class Page(list[TaskInfo]):
-    """Tasks newest first; `next` goes into `after` for the rest, None at the end."""
+class Page(msgspec.Struct, frozen=True):
+    """Tasks newest first; `next` goes into `after` for the rest, None at the end. It may be short."""
 
+    items: list[TaskInfo]
     next: str | None = None
+
+    def __iter__(self) -> Iterator[TaskInfo]:
+        return iter(self.items)
 
 
 class AsyncTaskQueue:
@@ -148,9 +154,7 @@ class AsyncTaskQueue:
         """Give a page of tasks, newest first."""
         await self.open()
         found = await self.store.list(where(which, await self.store.server_now()), limit=limit, after=after)
-        page = Page(map(as_task, found.items))
-        page.next = found.next
-        return page
+        return Page([as_task(record) for record in found.items], found.next)
 
     async def stats(self, queues: Sequence[str] | None = None) -> list[QueueStats]:
         """Count tasks by queue and state."""

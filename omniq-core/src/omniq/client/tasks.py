@@ -30,9 +30,7 @@ Coro = Coroutine[Any, Any, R]
 class Task(Generic[P, C_co, R_co]):
     """A function that can be sent away. Calling it runs it here, as if it were not decorated."""
 
-    def __init__(
-        self, function: Callable[P, Any], name: str, declared: Mapping[str, Any], app: Any = None
-    ) -> None:
+    def __init__(self, function: Callable[P, Any], name: str, declared: Mapping[str, Any], app: Any = None) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.name = name
@@ -139,9 +137,7 @@ class AsyncSender:
         self._options = options
 
     @overload
-    async def enqueue(
-        self, fn: Callable[P, Coro[R]], /, *args: P.args, **kwargs: P.kwargs
-    ) -> AsyncHandle[R]: ...
+    async def enqueue(self, fn: Callable[P, Coro[R]], /, *args: P.args, **kwargs: P.kwargs) -> AsyncHandle[R]: ...
     @overload
     async def enqueue(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> AsyncHandle[R]: ...
     async def enqueue(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> AsyncHandle[Any]:

@@ -59,9 +59,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
     if "OMNIQ_CONFIG" in found:
         raise UnsupportedConfig("OMNIQ_CONFIG", "use OMNIQ_* variables or explicit arguments")
     if Path("omniq.yaml").exists():
-        raise UnsupportedConfig(
-            "omniq.yaml in the working folder", "use OMNIQ_* variables or explicit arguments"
-        )
+        raise UnsupportedConfig("omniq.yaml in the working folder", "use OMNIQ_* variables or explicit arguments")
     known = {field.upper() for field in Environment.__struct_fields__}
     values: dict[str, Any] = {}
     for name, value in found.items():
@@ -70,9 +68,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         short = name.removeprefix(PREFIX)
         if short not in known:
             near = difflib.get_close_matches(short, sorted(known), 1)
-            raise ConfigError(
-                f"{name} is no setting; " + (f"did you mean {PREFIX}{near[0]}?" if near else "remove it")
-            )
+            raise ConfigError(f"{name} is no setting; " + (f"did you mean {PREFIX}{near[0]}?" if near else "remove it"))
         values[short.lower()] = value
     try:
         return msgspec.convert(values, Environment, strict=False)

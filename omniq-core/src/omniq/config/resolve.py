@@ -129,9 +129,7 @@ def _from_environment(environment: Environment, role: str) -> str:
         scheme = url.partition(":")[0]
         of = Role.TASKS if role == "task_queue" else Role.RESULTS
         if registry.select(of, kind) != registry.select(of, scheme):
-            raise ConfigConflict(
-                f"OMNIQ_{role.upper()}_TYPE={kind}", f"OMNIQ_{role.upper()}_URL starts with {scheme}:"
-            )
+            raise ConfigConflict(f"OMNIQ_{role.upper()}_TYPE={kind}", f"OMNIQ_{role.upper()}_URL starts with {scheme}:")
     return url or kind
 
 

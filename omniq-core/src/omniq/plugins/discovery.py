@@ -112,9 +112,7 @@ def _announced(name: str, module: str, distribution: str, version: str) -> Itera
                 broken = f"{hook} gave a {type(provider).__name__}, not a Provider"
                 yield Found(name=name, distribution=distribution, version=version, role=role, broken=broken)
                 continue
-            yield Found(
-                name=provider.name, distribution=distribution, version=version, role=role, provider=provider
-            )
+            yield Found(name=provider.name, distribution=distribution, version=version, role=role, provider=provider)
 
 
 def _said(why: BaseException) -> str:

@@ -35,9 +35,7 @@ class Registry:
 
     def register(self, provider: Provider, role: Role = Role.TASKS) -> None:
         """Add a provider from code: it is found before any installed one of its name."""
-        self._own.append(
-            Found(name=provider.name, distribution="code", version="", role=role, provider=provider)
-        )
+        self._own.append(Found(name=provider.name, distribution="code", version="", role=role, provider=provider))
 
     def select(self, role: Role, name: str) -> Provider:
         """Give the provider of this name, which may be a URL scheme or `distribution:name`.
@@ -103,12 +101,8 @@ class Registry:
             hints.insert(0, f"did you mean {near[0]!r}?")
         extra = OURS.get(short) or (OURS.get(near[0]) if near and near[0] not in names else None)
         if extra:
-            hints.append(
-                f'install it from a checkout or wheels of the same version: pip install "omniq[{extra}]"'
-            )
-        hints += [
-            f"not loaded: {one.source}, {one.name}: {one.broken}" for one in self.listing() if one.broken
-        ]
+            hints.append(f'install it from a checkout or wheels of the same version: pip install "omniq[{extra}]"')
+        hints += [f"not loaded: {one.source}, {one.name}: {one.broken}" for one in self.listing() if one.broken]
         raise BackendNotFound(role, name, hints)
 
 

@@ -31,7 +31,7 @@ PLAIN = frozenset({type(None), bool, float, str, bytes})
 _INT64 = range(-(2**63), 2**64)
 
 TUPLE, SET, FROZENSET, DATETIME, DATE, TIME, TIMEDELTA, DECIMAL = range(1, 9)
-UUID_, ENUM, PATH, BIGINT, DICT, DATACLASS, STRUCT, BYTEARRAY = range(9, 17)
+UUID_, ENUM, PATH, BIGINT, DICT, DATACLASS, STRUCT, BYTEARRAY, NAMEDTUPLE = range(9, 18)
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -69,6 +69,9 @@ def flatten(value: Any, where: str, depth: int = 0) -> Any:
 
 
 def _flatten_object(value: Any, kind: type, where: str, depth: int) -> Any:
+    if isinstance(value, tuple) and hasattr(kind, "_fields"):
+        items = [flatten(one, f"{where}.{name}", depth + 1) for name, one in zip(kind._fields, value, strict=True)]
+        return Ext(NAMEDTUPLE, _encode((_class_name(kind, where), items)))
     if isinstance(value, PurePath):
         return Ext(PATH, str(value).encode("utf-8", "surrogateescape"))
     if isinstance(value, ZoneInfo):
@@ -76,10 +79,7 @@ def _flatten_object(value: Any, kind: type, where: str, depth: int) -> Any:
     if isinstance(value, Enum):
         return Ext(ENUM, _encode((_class_name(kind, where), value.name)))
     if isinstance(value, msgspec.Struct):
-        fields = {
-            name: flatten(getattr(value, name), f"{where}.{name}", depth + 1)
-            for name in value.__struct_fields__
-        }
+        fields = {name: flatten(getattr(value, name), f"{where}.{name}", depth + 1) for name in value.__struct_fields__}
         return Ext(STRUCT, _encode((_class_name(kind, where), fields)))
     if dataclasses.is_dataclass(value):
         fields = {
@@ -136,6 +136,11 @@ def _load_struct(raw: bytes) -> Any:
     return _class(name, lambda kind: issubclass(kind, msgspec.Struct))(**fields)
 
 
+def _load_namedtuple(raw: bytes) -> Any:
+    name, items = _decode(raw)
+    return _class(name, lambda kind: issubclass(kind, tuple) and hasattr(kind, "_fields"))(*items)
+
+
 def _load_dataclass(raw: bytes) -> Any:
     name, fields = _decode(raw)
     kind = _class(name, dataclasses.is_dataclass)
@@ -164,6 +169,7 @@ _LOADERS: dict[int, Callable[[bytes], Any]] = {
     DATACLASS: _load_dataclass,
     STRUCT: _load_struct,
     BYTEARRAY: bytearray,
+    NAMEDTUPLE: _load_namedtuple,
 }
 
 

@@ -45,9 +45,7 @@ class SerializationManager:
             try:
                 raw = b"m" + self._data.dump_plain((args, kwargs))
             except UnicodeEncodeError as why:
-                raise Unserializable(
-                    f"an argument of {name}", "str", f"it cannot be encoded: {why}"
-                ) from None
+                raise Unserializable(f"an argument of {name}", "str", f"it cannot be encoded: {why}") from None
         else:
             raw = self._dump_call(name, args, kwargs)
         if len(raw) > self.max_payload:

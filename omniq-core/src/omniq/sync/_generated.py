@@ -28,9 +28,14 @@ __all__ = ("Handle", "OmniQ", "SyncDecorator", "SyncSender", "SyncTask")
 P = ParamSpec("P")
 R = TypeVar("R")
 A = TypeVar("A")
-S = TypeVar("S")
 C_co = TypeVar("C_co", covariant=True)
 R_co = TypeVar("R_co", covariant=True)
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as DefaultTypeVar
+
+    S = DefaultTypeVar("S", default=Any)
+else:  # 3.11 has no defaults of type variables; at run time none is needed
+    S = TypeVar("S")
 
 
 class Handle(Generic[R_co]):
@@ -151,9 +156,7 @@ class OmniQ(SyncSender, Generic[S]):
         lifespan: Callable[[], AbstractAsyncContextManager[S]] | None = None,
     ) -> None:
         self._join(
-            AsyncOmniQ(
-                url, task_queue=task_queue, result_storage=result_storage, project=project, lifespan=lifespan
-            )
+            AsyncOmniQ(url, task_queue=task_queue, result_storage=result_storage, project=project, lifespan=lifespan)
         )
 
     def _join(self, aio: AsyncOmniQ[S]) -> None:
@@ -195,6 +198,10 @@ class OmniQ(SyncSender, Generic[S]):
 
         return decorate if fn is None else decorate(fn)
 
+    def describe(self) -> str:
+        """Name the place of the tasks for a person: resolved path or masked URL."""
+        return self._aio.describe()
+
     def open(self) -> None:
         """Open the stores now instead of at the first use."""
         self._driver.run(self._aio.open())
@@ -211,13 +218,9 @@ class OmniQ(SyncSender, Generic[S]):
         """Wait for all and give their values in order; raises what the first without one raises."""
         return self._driver.wait(self._aio.gather([one._aio for one in handles], timeout=timeout))
 
-    def as_completed(
-        self, handles: Sequence[Handle[R]], *, timeout: Duration | None = None
-    ) -> Iterator[Handle[R]]:
+    def as_completed(self, handles: Sequence[Handle[R]], *, timeout: Duration | None = None) -> Iterator[Handle[R]]:
         """Give the handles as their tasks end; ends early when the time is up."""
-        for one in self._driver.iterate(
-            self._aio.as_completed([one._aio for one in handles], timeout=timeout)
-        ):
+        for one in self._driver.iterate(self._aio.as_completed([one._aio for one in handles], timeout=timeout)):
             yield Handle(self._driver, one)
 
     def get_task(self, task_id: str) -> TaskInfo | None:
@@ -236,17 +239,17 @@ class OmniQ(SyncSender, Generic[S]):
         """Count tasks by queue and state."""
         return self._driver.run(self._aio.stats(queues))
 
-    def cancel(self, *ids: str) -> list[CancelAnswer]:
-        """Cancel tasks: at once while they wait, by request while they run."""
-        return self._driver.run(self._aio.cancel(*ids))
+    def cancel(self, ids: str | Sequence[str]) -> list[CancelAnswer]:
+        """Cancel tasks: at once while they wait, by request while they run; one answer an id."""
+        return self._driver.run(self._aio.cancel(ids))
 
-    def requeue(self, *ids: str, delay: Duration = 0) -> list[RequeueAnswer]:
-        """Put tasks that ended badly back to ready."""
-        return self._driver.run(self._aio.requeue(*ids, delay=delay))
+    def requeue(self, ids: str | Sequence[str], *, delay: Duration = 0) -> list[RequeueAnswer]:
+        """Put tasks that ended badly back to ready; one answer an id."""
+        return self._driver.run(self._aio.requeue(ids, delay=delay))
 
-    def delete(self, *ids: str) -> list[DeleteAnswer]:
-        """Remove finished tasks."""
-        return self._driver.run(self._aio.delete(*ids))
+    def delete(self, ids: str | Sequence[str]) -> list[DeleteAnswer]:
+        """Remove finished tasks; one answer an id."""
+        return self._driver.run(self._aio.delete(ids))
 
     def pause_queue(self, *queues: str) -> None:
         """Stop giving tasks of these queues to workers; what runs goes on."""

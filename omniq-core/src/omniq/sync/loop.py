@@ -45,9 +45,7 @@ class LoopThread:
         """
         if threading.current_thread() is self._thread:
             coroutine.close()
-            raise WrongThread(
-                "a blocking call on OmniQ's own loop thread would wait for itself; await the async twin"
-            )
+            raise WrongThread("a blocking call on OmniQ's own loop thread would wait for itself; await the async twin")
         try:
             loop = self._started()
         except BaseException:
@@ -66,9 +64,7 @@ class LoopThread:
                 raise AppClosed("the program is ending; call before that, or use `with` around the app")
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=self._run, args=(self._loop,), name="omniq-loop", daemon=True
-                )
+                self._thread = threading.Thread(target=self._run, args=(self._loop,), name="omniq-loop", daemon=True)
                 self._thread.start()
                 atexit.register(self.close)
             return self._loop

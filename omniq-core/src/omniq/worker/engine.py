@@ -97,13 +97,15 @@ class Engine:
             settler = asyncio.create_task(self._settler.run(), name="omniq-settler")
             keeper = asyncio.create_task(self._keeper.run(), name="omniq-keeper")
             claimer = asyncio.create_task(self._claim_until_stopped(), name="omniq-claimer")
+            for part in (settler, keeper, claimer):
+                part.add_done_callback(self._part_ended)
             try:
                 await self._stopping.wait()
             finally:
                 await _ended(claimer, keeper)
                 await self._drain()
                 self._settler.close()
-                await settler
+                await asyncio.wait([settler])
                 await self._leases.close()
         return self.exit_code
 
@@ -174,6 +176,13 @@ class Engine:
             await asyncio.shield(self._tasks.abandon(claim_id))
         except StoreError as why:
             log.warning("a claim could not be given back (%s); its leases will run out", why)
+
+    def _part_ended(self, part: asyncio.Task[None]) -> None:
+        """A part that failed takes the worker down, loudly: half a worker would hold tasks and never end them."""
+        if not part.cancelled() and part.exception() is not None:
+            log.error("%s failed; stopping the worker", part.get_name(), exc_info=part.exception())
+            self.exit_code = self.exit_code or 1
+            self._stopping.set()
 
     def _give_up(self) -> None:
         log.error(

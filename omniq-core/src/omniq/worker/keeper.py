@@ -70,6 +70,4 @@ class Keeper:
         swept = await self._store.sweep(SWEEP_LIMIT)
         found = bool(swept.more or swept.ended or swept.purged)
         self._sweep_every = FIRST_SWEEP if found else min(2 * self._sweep_every, LONGEST_SWEEP)
-        self._next_sweep = time.monotonic() + (
-            0 if swept.more else self._sweep_every * random.uniform(0.8, 1.0)
-        )
+        self._next_sweep = time.monotonic() + (0 if swept.more else self._sweep_every * random.uniform(0.8, 1.0))

@@ -63,9 +63,7 @@ def decide(task: ClaimedTask, ending: Ending, policy: TaskPolicy, *, chance: flo
         case RetryAsked(error, delay):
             return _failed(task, policy, chance, Reason.EXCEPTION, error, delay=delay)
         case TimedOut(after):
-            error = TaskError(
-                "TimeoutError", f"the attempt took longer than its timeout of {span_text(after)}"
-            )
+            error = TaskError("TimeoutError", f"the attempt took longer than its timeout of {span_text(after)}")
             return _failed(task, policy, chance, Reason.TIMEOUT, error)
         case PastDeadline():
             error = TaskError("TimeoutError", "the deadline of the task has passed")
@@ -77,9 +75,7 @@ def decide(task: ClaimedTask, ending: Ending, policy: TaskPolicy, *, chance: flo
         case Crashed():
             crashes = task.crashes + 1
             if crashes >= MAX_CRASHES:
-                error = TaskError(
-                    "WorkerCrashed", f"the worker vanished during {crashes} attempts of this task"
-                )
+                error = TaskError("WorkerCrashed", f"the worker vanished during {crashes} attempts of this task")
                 return Outcome(State.FAILED, count=Counter.CRASHES, reason=Reason.CRASHED, error=error)
             delay = crash_delay(policy.retries, crashes, chance)
             return Outcome(State.READY, delay, Counter.CRASHES)

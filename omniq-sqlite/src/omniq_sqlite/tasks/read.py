@@ -65,7 +65,8 @@ def page(session: Session, where: Where, *, limit: int, after: str | None) -> Pa
 
 
 def _conditions(where: Where, queue: int | None) -> tuple[str, list[Any]]:
-    parts, values = ["1"], []
+    parts = ["1"]
+    values: list[Any] = []
     if where.states:
         parts.append("t.state in (select value from json_each(?))")
         values.append(encode(sorted(state.code for state in where.states)))
@@ -109,9 +110,7 @@ def stats(session: Session, queues: Sequence[str] | None) -> list[QueueStats]:
         counts = {state: figures.get(number, {}).get(state, 0) for state in State}
         since = oldest.get(number)
         answers.append(
-            QueueStats(
-                queue=name, counts=counts, oldest_ready=None if since is None else now - since, paused=paused
-            )
+            QueueStats(queue=name, counts=counts, oldest_ready=None if since is None else now - since, paused=paused)
         )
     return answers
 
@@ -120,9 +119,7 @@ def ended(session: Session, ids: Sequence[str]) -> list[str]:
     """Give those of these tasks that are terminal or unknown, in input order, each once."""
     found = []
     for one in dict.fromkeys(ids):
-        row = session.row(
-            "select state from task where project = ? and id = ?", (session.project, blob_id(one))
-        )
+        row = session.row("select state from task where project = ? and id = ?", (session.project, blob_id(one)))
         if row is None or State.of(row[0]).terminal:
             found.append(one)
     return found

@@ -170,7 +170,5 @@ def _seq(session: Session, fence: Fence, ref: Any) -> int | None:
     """Give the row of a hold; by its id where the ref is not ours."""
     if isinstance(ref, int):
         return ref
-    row = session.row(
-        "select seq from task where project = ? and id = ?", (session.project, blob_id(fence.task_id))
-    )
+    row = session.row("select seq from task where project = ? and id = ?", (session.project, blob_id(fence.task_id)))
     return None if row is None else int(row[0])

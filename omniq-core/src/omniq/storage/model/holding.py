@@ -154,9 +154,7 @@ def settle(table: Table, now: Micros, settlements: Sequence[Settlement]) -> list
 _SETTLED = (State.SUCCEEDED, State.FAILED, State.READY, State.CANCELLED)
 
 
-def reclaim(
-    table: Table, now: Micros, limit: int, lease: Micros, worker: str, claim_id: int
-) -> list[ClaimedTask]:
+def reclaim(table: Table, now: Micros, limit: int, lease: Micros, worker: str, claim_id: int) -> list[ClaimedTask]:
     """Take over what nobody renews; see `BaseTaskQueue.reclaim`."""
     tasks: list[ClaimedTask] = []
     if _is_abandoned(table, now, claim_id):

@@ -19,9 +19,7 @@ SCANNED = 1_000
 def get(table: Table, ids: Sequence[str], payload: bool, result: bool) -> list[TaskRecord | None]:
     """Read tasks, one answer an id."""
     return [
-        None
-        if (record := table.records.get(task_id)) is None
-        else present(record, payload=payload, result=result)
+        None if (record := table.records.get(task_id)) is None else present(record, payload=payload, result=result)
         for task_id in ids
     ]
 
