@@ -47,9 +47,7 @@ def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
         for name, hint in getattr(inner, "__annotations__", {}).items():
             alone = types.SimpleNamespace(__annotations__={name: hint})
             with contextlib.suppress(Exception):
-                found |= typing.get_type_hints(
-                    alone, globalns=getattr(inner, "__globals__", {}), include_extras=True
-                )
+                found |= typing.get_type_hints(alone, globalns=getattr(inner, "__globals__", {}), include_extras=True)
         return found
 
 
@@ -76,7 +74,7 @@ def _converted(value: Any, hint: Any) -> Any:
         raise Misfit(f"must be {_text(hint)}, not {type(value).__name__}") from None
 
 
-def _convert_other(kind: type, value: Any) -> Any:
+def _convert_other(kind: Any, value: Any) -> Any:
     if isinstance(kind, type) and isinstance(value, kind):
         return value
     if isinstance(kind, type) and issubclass(kind, PurePath) and isinstance(value, str):

@@ -1,7 +1,8 @@
 """Task names and the functions behind them.
 
 A name that arrives in data is looked up among the registered tasks. One that is not there is imported only if
-its module is one that the app vouches for: it holds a registered task, or was allowed by prefix.
+its module is one that the app vouches for: it holds a registered task, was allowed by prefix, or is the script
+that runs.
 
 Invariant: data never makes anything else run. What an import finds must be a function that calls itself by
 exactly the name that was asked for, so `shop.tasks:os.system` finds nothing.
@@ -20,7 +21,7 @@ from typing import Any
 from omniq.annotations import Check, Misfit, checker, hints_of
 from omniq.errors import BadArguments, DuplicateTask, UnnamedTask
 from omniq.models.values import check_task_name
-from omniq.names import find_object, loaded_module, module_name, object_name
+from omniq.names import MAINS, find_object, loaded_module, module_name, object_name
 
 __all__ = ("Function", "FunctionRegistry", "task_name")
 
@@ -62,6 +63,11 @@ class Function:
         if binder is None:
             binder = self._binder = _Binder(self.name, self.function)
         return binder.bind(args, kwargs)
+
+    @property
+    def place(self) -> str:
+        """Where the function is written: "shop/mail.py:12"."""
+        return _place(self.function)
 
 
 class _Binder:
@@ -125,8 +131,13 @@ class FunctionRegistry:
     def __init__(self) -> None:
         self._functions: dict[str, Function] = {}
         self._prefixes: set[str] = set()
+        self.queues: set[str] = set()
+        """The queues that declarations name: what a worker without a list serves, beside the default."""
 
-    def add(self, name: str, function: Callable[..., Any], *, replace: bool = False) -> None:
+    def __contains__(self, name: object) -> bool:
+        return name in self._functions
+
+    def add(self, name: str, function: Callable[..., Any], *, replace: bool = False) -> Function:
         """Register a function, and vouch for its module.
 
         The same function again changes nothing. In `__main__`, where a cell is run again, the new one wins.
@@ -139,13 +150,14 @@ class FunctionRegistry:
         known = self._functions.get(name)
         if known is not None:
             if known.function is function:
-                return
-            first, second = _place(known.function), _place(function)
-            again = first == second or _module(function) in ("__main__", "__mp_main__")
+                return known
+            first, second = known.place, _place(function)
+            again = first == second or _module(function) in MAINS
             if not (replace or again):
                 raise DuplicateTask(name, first, second)
-        self._functions[name] = Function(name, function)
+        known = self._functions[name] = Function(name, function)
         self._prefixes.add(module_name(_module(function)))
+        return known
 
     def allow(self, prefix: str) -> None:
         """Vouch for a module and all below it: `shop` covers `shop` and `shop.mail`, not `shopping`."""
@@ -172,7 +184,9 @@ class FunctionRegistry:
         return sorted(self._functions)
 
     def _allowed(self, module: str) -> bool:
-        return any(module == prefix or module.startswith(prefix + ".") for prefix in self._prefixes)
+        return module == module_name("__main__") or any(
+            module == prefix or module.startswith(prefix + ".") for prefix in self._prefixes
+        )
 
 
 def _import(module: str) -> bool:

@@ -13,14 +13,15 @@ import sys
 from pathlib import PurePath
 from typing import Any
 
-__all__ = ("find_object", "loaded_module", "module_name", "object_name")
+__all__ = ("MAINS", "find_object", "loaded_module", "module_name", "object_name")
 
-_MAINS = ("__main__", "__mp_main__")
+MAINS = ("__main__", "__mp_main__")
+"""What the module of the running script calls itself, here and in spawned children."""
 
 
 def module_name(module: str) -> str:
     """Give the name that others import this module by; `__main__` where nobody can (notebooks, `-c`)."""
-    return _main_name() if module in _MAINS else module
+    return _main_name() if module in MAINS else module
 
 
 def object_name(thing: Any) -> str | None:
@@ -54,7 +55,7 @@ def find_object(name: str) -> Any:
 def _main_name() -> str:
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
-    if spec is not None and spec.name not in _MAINS:
-        return str(spec.name)
+    if spec is not None and spec.name not in MAINS:
+        return str(spec.name).removesuffix(".__main__")
     file = getattr(main, "__file__", None)
     return PurePath(file).stem if isinstance(file, str) else "__main__"

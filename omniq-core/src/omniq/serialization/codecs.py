@@ -30,17 +30,15 @@ from omniq.serialization.detector import Kind, field_names, kind_of
 
 __all__ = ("DILL", "MSGSPEC", "Codec", "DillSerializer", "MsgspecSerializer", "encode_plain")
 
-MSGSPEC = 1
-DILL = 2
-"""Codec ids, the first byte of everything stored. 0 and 128 to 255 are kept for later envelopes."""
+MSGSPEC = ord("m")
+DILL = ord("d")
+"""Codec ids, the first byte of everything stored. 0 to 31 and 128 to 255 are kept for later envelopes."""
 
 _TUPLE, _SET, _FROZENSET, _PAIRS, _INT, _TEXT = 1, 2, 3, 4, 5, 6
 _DATETIME, _DATE, _TIME, _TIMEDELTA, _DECIMAL, _UUID, _PATH = 7, 8, 9, 10, 11, 12, 13
 _ENUM, _DATACLASS, _STRUCT, _NAMEDTUPLE = 14, 15, 16, 17
 
-_PATHS: dict[str, type[PurePath]] = {
-    kind.__name__: kind for kind in (Path, PurePath, PurePosixPath, PureWindowsPath)
-}
+_PATHS: dict[str, type[PurePath]] = {kind.__name__: kind for kind in (Path, PurePath, PurePosixPath, PureWindowsPath)}
 _INT64 = 1 << 63
 
 encode_plain = msgspec.msgpack.Encoder().encode
@@ -198,9 +196,7 @@ _WRITERS: dict[Kind, Callable[[Any], Any]] = {
     Kind.ENUM: _write_enum,
     Kind.DATACLASS: _write_fields(_DATACLASS),
     Kind.STRUCT: _write_fields(_STRUCT),
-    Kind.NAMEDTUPLE: lambda value: _ext(
-        _NAMEDTUPLE, [object_name(type(value)), [_wired(item) for item in value]]
-    ),
+    Kind.NAMEDTUPLE: lambda value: _ext(_NAMEDTUPLE, [object_name(type(value)), [_wired(item) for item in value]]),
 }
 
 

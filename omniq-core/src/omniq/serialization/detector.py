@@ -167,10 +167,10 @@ def kind_of(kind: type) -> Kind:
     return Kind.OPAQUE
 
 
-def field_names(kind: type) -> tuple[str, ...]:
+def field_names(kind: Any) -> tuple[str, ...]:
     """Give the names of a dataclass's or struct's fields, in order."""
     if issubclass(kind, msgspec.Struct):
-        return kind.__struct_fields__
+        return tuple(kind.__struct_fields__)
     return tuple(field.name for field in dataclasses.fields(kind))
 
 
@@ -205,11 +205,7 @@ def _advice(kind: type) -> str:
         return "pass list(value)"
     if issubclass(kind, types.CoroutineType):
         return "await it first, or enqueue its function with the arguments"
-    return (
-        _advised(kind, _FOREIGN)
-        or _advised(kind, _HINTS)
-        or "pass plain data, a dataclass or a msgspec.Struct"
-    )
+    return _advised(kind, _FOREIGN) or _advised(kind, _HINTS) or "pass plain data, a dataclass or a msgspec.Struct"
 
 
 def _type_name(value: Any) -> str:

@@ -9,6 +9,7 @@ nothing else, and sizes are looked at before the content.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import msgspec
@@ -98,10 +99,8 @@ class SerializationManager:
             return _NONE
         blob = None
         if self._detector.is_plain(value):
-            try:
+            with contextlib.suppress(*_NOT_PLAIN):
                 blob = _PLAIN + encode_plain(value)
-            except _NOT_PLAIN:
-                pass
         if blob is None:
             blob = self._dump_rich(value, self._detector.obstacle(value), "the result", "")
         if len(blob) > self.max_result:
