@@ -9,6 +9,8 @@ FLOORS = [
     {
         "errors",
         "direct",
+        "names",
+        "annotations",
         "models",
         "storage",
         "serialization",
