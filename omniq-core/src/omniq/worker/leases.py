@@ -32,7 +32,6 @@ CLOSING = 2.0
 logger = logging.getLogger("omniq.worker")
 
 
-
 class Leases:
     """The held set and its thread. `told` is called on the loop for each lost or cancelled execution."""
 
@@ -45,7 +44,7 @@ class Leases:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Event | None = None
-        self._wake_own: Callable[[], None] | None = None
+        self._wake_own: Callable[[], object] | None = None
         self._silent = False
         self.span = lease / SECOND
 
@@ -117,7 +116,9 @@ class Leases:
             except TimeoutError:
                 pass
             try:
-                async with asyncio.timeout(self.span / 3):  # one that hangs must not cost the next renewal too
+                async with asyncio.timeout(
+                    self.span / 3
+                ):  # one that hangs must not cost the next renewal too
                     if not opened:
                         await companion.open()
                         opened = True

@@ -55,12 +55,12 @@ class Execution:
         "renew_until", "started", "task", "timeout", "trouble", "why",
     )  # fmt: skip
 
-    def __init__(self, task: ClaimedTask, claimed: float) -> None:
+    def __init__(self, task: ClaimedTask, claimed: float, confirmed: float) -> None:
         self.task = task
         self.ref: Ref = task.ref
         self.policy = PLAIN
         self.trouble: end.Ending | None = None
-        self.claimed = self.confirmed = claimed
+        self.claimed, self.confirmed = claimed, confirmed
         self.started = 0.0
         self.deadline = FOREVER
         self.timeout = FOREVER
@@ -122,8 +122,8 @@ class Execution:
                 return
         if self.why is None or why is Why.LOST:
             self.why = why
-        if self.atask is not None:
-            self.atask.cancel()
+        if self.atask is not None and self.context is not None:
+            self.atask.cancel()  # not before its first step: a Task cancelled there never runs at all
 
 
 class Runner:
@@ -139,6 +139,8 @@ class Runner:
         task = execution.task
         execution.context = context
         try:
+            if execution.why is Why.LOST:
+                return None
             if (trouble := self._trouble(execution)) is not None:
                 return trouble
             if isinstance(job := self._job(task, context), Job):
@@ -168,11 +170,9 @@ class Runner:
     def _trouble(self, execution: Execution) -> end.Ending | None:
         if execution.trouble is not None:
             return execution.trouble
-        if execution.cancel:
-            return end.Cancelled()
         if execution.why is not None or execution.started >= execution.deadline:
             return self._stopped(execution)
-        return None
+        return end.Cancelled() if execution.cancel else None
 
     def _job(self, task: ClaimedTask, context: Context[Any]) -> Job | end.Ending:
         try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -122,10 +123,8 @@ class Settler:
                     return None
                 if self._backoff.idle:
                     logger.warning("outcomes are held until the store takes them: %s", why)
-                try:
+                with suppress(TimeoutError):
                     await asyncio.wait_for(self._gave_up.wait(), self._backoff.step())
-                except TimeoutError:
-                    pass
                 settlements = [self._refreshed(ended) for ended in batch]
                 continue
             if not self._backoff.idle:
@@ -145,7 +144,10 @@ class Settler:
     ) -> list[Settlement]:
         """Put values and final errors where results live, before the settlement that makes them valid."""
         found: list[tuple[Fence, StoredResult]] = [
-            (one.fence, StoredResult(value=one.result) if one.result is not None else StoredResult(error=one.error))
+            (
+                one.fence,
+                StoredResult(value=one.result) if one.result is not None else StoredResult(error=one.error),
+            )
             for one in settlements
             if one.result is not None or (one.error is not None and one.to is State.FAILED)
         ]
