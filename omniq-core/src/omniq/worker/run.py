@@ -76,6 +76,10 @@ class Execution:
     def id(self) -> str:
         return self.task.fence.task_id
 
+    @property
+    def lost(self) -> bool:
+        return self.why is Why.LOST
+
     def read_policy(self, now: Micros) -> None:
         """Decode what core knows of the task; `now` is the store's time of the claim."""
         if not self.task.policy:
@@ -139,7 +143,7 @@ class Runner:
         task = execution.task
         execution.context = context
         try:
-            if execution.why is Why.LOST:
+            if execution.lost:
                 return None
             if (trouble := self._trouble(execution)) is not None:
                 return trouble
@@ -152,7 +156,7 @@ class Runner:
                 value = await self._executor.run(job)
             except Exception as error:
                 return self._ended(execution, error)
-            if execution.why is Why.LOST:
+            if execution.lost:
                 return None
             return self._returned(task, execution.policy, value)
         except asyncio.CancelledError as error:
