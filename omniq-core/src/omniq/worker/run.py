@@ -76,8 +76,7 @@ class Execution:
     def id(self) -> str:
         return self.task.fence.task_id
 
-    @property
-    def lost(self) -> bool:
+    def is_lost(self) -> bool:
         return self.why is Why.LOST
 
     def read_policy(self, now: Micros) -> None:
@@ -143,7 +142,7 @@ class Runner:
         task = execution.task
         execution.context = context
         try:
-            if execution.lost:
+            if execution.is_lost():
                 return None
             if (trouble := self._trouble(execution)) is not None:
                 return trouble
@@ -156,7 +155,7 @@ class Runner:
                 value = await self._executor.run(job)
             except Exception as error:
                 return self._ended(execution, error)
-            if execution.lost:
+            if execution.is_lost():
                 return None
             return self._returned(task, execution.policy, value)
         except asyncio.CancelledError as error:
