@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import msgspec
 
@@ -70,7 +71,7 @@ def test_a_failure_is_retried_after_its_delay_and_then_fails(rig, simulate):
 
     record = simulate(main)
 
-    assert [round(b - a) for a, b in zip(times, times[1:], strict=False)] == [10, 20]
+    assert [round(b - a) for a, b in pairwise(times)] == [10, 20]
     assert (record.state, record.reason, record.failures) == (State.FAILED, Reason.EXCEPTION, 3)
     assert load_error(record.error).type == "ValueError"
 
