@@ -156,9 +156,7 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("ending", "before", "expected"), [pytest.param(*row, id=what) for what, *row in TABLE]
-)
+@pytest.mark.parametrize(("ending", "before", "expected"), [pytest.param(*row, id=what) for what, *row in TABLE])
 def test_decide(ending, before, expected):
     assert decide(before, ending, POLICY, chance=0.5) == expected
 

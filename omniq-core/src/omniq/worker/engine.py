@@ -87,15 +87,11 @@ class Engine:
         self._runner = Runner(registry, serializer, self._executor)
         self._demand = Demand(settings.concurrency)
         self._leases = Leases(tasks, settings.lease, self._told)
-        self._settler = Settler(
-            tasks, results, drop=self._leases.drop, report=self._report, took=self._demand.saw_trip
-        )
+        self._settler = Settler(tasks, results, drop=self._leases.drop, report=self._report, took=self._demand.saw_trip)
         self._sweeper = Sweeper(
             tasks, lease=settings.lease, worker=settings.name, crashed=self._take_over, ended=self._swept
         )
-        self._claimer = Claimer(
-            tasks, self.queues, settings.lease, settings.name, want=self._want, take=self._take
-        )
+        self._claimer = Claimer(tasks, self.queues, settings.lease, settings.name, want=self._want, take=self._take)
         self._journal = Journal(logger)
         self._buffer: deque[Execution] = deque()
         self._running: set[Execution] = set()
@@ -272,9 +268,7 @@ class Engine:
             self._leases.drop((execution,))
             self._journal.lost(execution.task)
             if self._hooks is not None:
-                self._hooks.settled(
-                    execution.task, self._settlement(execution, end.Interrupted()), None, seconds
-                )
+                self._hooks.settled(execution.task, self._settlement(execution, end.Interrupted()), None, seconds)
         else:
             self._demand.saw_task(seconds)
             self._settler.add(Ended(execution, self._settlement(execution, ending), seconds))
@@ -283,9 +277,7 @@ class Engine:
         self._look_quiet()
 
     def _settlement(self, execution: Execution, ending: end.Ending) -> Any:
-        return settlement(
-            execution.task, ending, execution.policy, chance=self._random.random(), ref=execution.ref
-        )
+        return settlement(execution.task, ending, execution.policy, chance=self._random.random(), ref=execution.ref)
 
     def _report(self, ended: Ended, answer: SettleAnswer | None) -> None:
         """Tell the world what the store wrote."""
@@ -460,6 +452,5 @@ class Engine:
     async def _work_left(self, queues: Sequence[str]) -> bool:
         rows = await self._tasks.stats(list(queues))
         return any(
-            row.counts.get(State.RUNNING, 0) or (row.oldest_ready is not None and not row.paused)
-            for row in rows
+            row.counts.get(State.RUNNING, 0) or (row.oldest_ready is not None and not row.paused) for row in rows
         )

@@ -35,9 +35,7 @@ logger = logging.getLogger("omniq.worker")
 class Leases:
     """The held set and its thread. `told` is called on the loop for each lost or cancelled execution."""
 
-    def __init__(
-        self, tasks: BaseTaskQueue, lease: Micros, told: Callable[[Execution, Trouble], None]
-    ) -> None:
+    def __init__(self, tasks: BaseTaskQueue, lease: Micros, told: Callable[[Execution, Trouble], None]) -> None:
         self._tasks, self._lease, self._told = tasks, lease, told
         self._held: set[Execution] = set()
         self._stop = threading.Event()
@@ -116,9 +114,7 @@ class Leases:
             except TimeoutError:
                 pass
             try:
-                async with asyncio.timeout(
-                    self.span / 3
-                ):  # one that hangs must not cost the next renewal too
+                async with asyncio.timeout(self.span / 3):  # one that hangs must not cost the next renewal too
                     if not opened:
                         await companion.open()
                         opened = True

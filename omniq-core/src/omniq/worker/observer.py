@@ -21,9 +21,7 @@ class Observer(Protocol):
     def started(self, context: Context[Any]) -> None:
         """An attempt begins; its body has not been called."""
 
-    def settled(
-        self, task: ClaimedTask, settlement: Settlement, became: State | None, seconds: float
-    ) -> None:
+    def settled(self, task: ClaimedTask, settlement: Settlement, became: State | None, seconds: float) -> None:
         """The store answered. `became` is None where the attempt was lost, so nothing was written."""
 
     def recovered(self, task: ClaimedTask) -> None:

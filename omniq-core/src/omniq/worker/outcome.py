@@ -108,9 +108,7 @@ def decide(task: ClaimedTask, ending: Ending, policy: TaskPolicy, *, chance: flo
             assert_never(ending)
 
 
-def settlement(
-    task: ClaimedTask, ending: Ending, policy: TaskPolicy, *, chance: float, ref: Ref
-) -> Settlement:
+def settlement(task: ClaimedTask, ending: Ending, policy: TaskPolicy, *, chance: float, ref: Ref) -> Settlement:
     """Turn an ending into what the store is asked to write."""
     outcome = decide(task, ending, policy, chance=chance)
     return Settlement(

@@ -132,9 +132,7 @@ class Execution:
 class Runner:
     """Turns executions into endings: look-up, decoding, the body, encoding."""
 
-    def __init__(
-        self, registry: FunctionRegistry, serializer: SerializationManager, executor: Executor
-    ) -> None:
+    def __init__(self, registry: FunctionRegistry, serializer: SerializationManager, executor: Executor) -> None:
         self._registry, self._serializer, self._executor = registry, serializer, executor
 
     async def attempt(self, execution: Execution, context: Context[Any]) -> end.Ending | None:

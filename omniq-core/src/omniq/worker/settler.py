@@ -139,9 +139,7 @@ class Settler:
             ended.settlement = msgspec.structs.replace(ended.settlement, ref=ended.execution.ref)
         return ended.settlement
 
-    async def _put_results(
-        self, results: BaseResultStorage, settlements: list[Settlement]
-    ) -> list[Settlement]:
+    async def _put_results(self, results: BaseResultStorage, settlements: list[Settlement]) -> list[Settlement]:
         """Put values and final errors where results live, before the settlement that makes them valid."""
         found: list[tuple[Fence, StoredResult]] = [
             (
@@ -153,6 +151,4 @@ class Settler:
         ]
         if found:
             await results.put(found)
-        return [
-            one if one.result is None else msgspec.structs.replace(one, result=None) for one in settlements
-        ]
+        return [one if one.result is None else msgspec.structs.replace(one, result=None) for one in settlements]
