@@ -46,7 +46,7 @@ VALUES = [
     {1, 2},
     frozenset({"a"}),
     b"\x00\xff",
-    bytearray(b"ab"),
+    "a lone surrogate: \ud800",
     datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Berlin")),
     datetime(2026, 1, 1, tzinfo=UTC),
     date(2026, 2, 28),
@@ -104,14 +104,9 @@ def test_an_argument_that_does_not_travel_is_named_with_its_type():
         SERIALIZER.dump_arguments("shop:send", (1, {"who": [object()]}), {})
 
     assert str(caught.value) == (
-        "argument 2 of shop:send['who'][0] is of type builtins.object, which cannot be serialized; "
-        "pass plain data, a dataclass or a msgspec Struct"
+        "argument 2['who'][0] of shop:send is of type object, which cannot be serialized; "
+        "pass plain data, a dataclass or a msgspec.Struct"
     )
-
-
-def test_a_text_that_is_no_unicode_is_refused():
-    with pytest.raises(Unserializable):
-        SERIALIZER.dump_arguments("m:f", ("\ud800",), {})
 
 
 def test_a_payload_of_exactly_the_limit_passes_and_one_byte_more_does_not():
