@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import msgspec
 
-from omniq.execution.context import current_context
+from omniq.execution.context import current
 from omniq.execution.steering import Discard, Retry, Snooze
 from omniq.models.policy import Retries, TaskPolicy
 from omniq.models.result import load_error
@@ -32,7 +32,7 @@ async def test_a_plain_function_runs_in_a_thread_and_knows_its_task(rig):
 
     @rig.task
     def note():
-        seen.append((current_context().id, current_context().attempt))
+        seen.append((current().id, current().attempt))
 
     task_id = await rig.send("note")
     await rig.work_until_idle()
@@ -79,7 +79,7 @@ def test_a_failure_is_retried_after_its_delay_and_then_fails(rig, simulate):
 def test_a_body_steers_its_outcome(rig, simulate):
     @rig.task
     async def steer(what):
-        match current_context().attempt, what:
+        match current().attempt, what:
             case 1, "snooze":
                 raise Snooze("5m")
             case 1, "retry":

@@ -52,7 +52,7 @@ async def test_a_cancelled_task_is_stopped_by_its_renewal(rig):
 
 
 async def test_a_thread_body_sees_the_flag_and_success_wins(rig):
-    from omniq.execution.context import current_context
+    from omniq.execution.context import current
 
     begun = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -60,7 +60,7 @@ async def test_a_thread_body_sees_the_flag_and_success_wins(rig):
     @rig.task
     def poll():
         loop.call_soon_threadsafe(begun.set)
-        while not current_context().cancelled:
+        while not current().cancelled:
             time.sleep(0.01)
         return "in time"
 
