@@ -42,6 +42,14 @@ def test_an_idle_worker_claims_whatever_fits():
     assert seen(10, 0.00001).want(0, 0) == 10 + MOST_AHEAD
 
 
+def test_tasks_that_found_no_slot_end_the_fetching_ahead():
+    demand = seen(10, 0.00001)
+    demand.saw_waiting(1.0)
+    demand.saw_trip(0.001)
+
+    assert demand.ahead == 0
+
+
 def test_stuck_slots_are_not_filled():
     demand = Demand(2)
 

@@ -34,6 +34,14 @@ class Demand:
         """Learn how long a task took."""
         self._length = seconds if self._length is None else self._length + _WEIGHT * (seconds - self._length)
 
+    def saw_waiting(self, seconds: float) -> None:
+        """Learn that claimed tasks found no slot for so long: those that run are no shorter.
+
+        Without it what was given back would be claimed again at once, and so on for ever.
+        """
+        self._length = max(seconds, self._length or 0.0)
+        self.ahead = 0
+
     def saw_trip(self, seconds: float) -> None:
         """Learn how long a round trip to the store took, and set what to ask for ahead."""
         self._trip += _WEIGHT * (seconds - self._trip)

@@ -368,6 +368,7 @@ class Engine:
                 execution.stop(why, self._executor)
             earliest = min(earliest, fenced, execution.ends if execution.why is None else FOREVER)
         while self._buffer and now >= self._buffer[0].claimed + STALE:
+            self._demand.saw_waiting(STALE)
             self._unstarted(self._buffer.popleft())
         if self._buffer:
             earliest = min(earliest, self._buffer[0].claimed + STALE)
