@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from omniq.execution.context import current_context
+from omniq.execution.context import current
 from omniq.models.policy import Retries, TaskPolicy
 from omniq.models.states import Reason, State
 from omniq.models.values import SECOND
@@ -22,7 +22,7 @@ def test_a_body_may_finish_within_the_grace_and_is_told(rig, simulate):
 
     @rig.task
     async def polite():
-        while not current_context().stopping:  # noqa: ASYNC110 - a body polls it
+        while not current().stopping:  # noqa: ASYNC110 - a body polls it
             await asyncio.sleep(1)
         told.append(True)
         return 1
