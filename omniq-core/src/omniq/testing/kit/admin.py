@@ -279,8 +279,7 @@ class LookCases(Ground):
         for one in stats:
             scan: dict[State, int] = {}
             for task_id in await all_ids(store, Where(queue=one.queue)):
-                [state] = await states(store, [task_id])
-                assert state is not None
+                state = (await record(store, task_id)).state
                 scan[state] = scan.get(state, 0) + 1
             if one.exact:
                 assert {state: count for state, count in one.counts.items() if count} == scan
