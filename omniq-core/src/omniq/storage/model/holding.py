@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from omniq.models.states import Counter, State, settled_state
 from omniq.models.values import Micros
 from omniq.storage.model.entering import check, enqueue
-from omniq.storage.model.record import EXPIRED, NOT_ASKED, READY, RUNNING, Record
+from omniq.storage.model.record import EXPIRED, READY, RUNNING, SUCCEEDED, Record
 from omniq.storage.model.table import Lot, Table
 from omniq.storage.records import (
     ABANDONED_FOR,
@@ -29,8 +29,7 @@ __all__ = ("MAX_EXPIRED", "abandon", "claim", "extend", "forget_abandoned", "nex
 MAX_EXPIRED = 1_000
 """Expired tasks that one claim clears away; past it, it answers with what it has."""
 
-_TO_READY = State.READY
-_SUCCEEDED = State.SUCCEEDED
+_SETTLED = (State.SUCCEEDED, State.FAILED, State.READY, State.CANCELLED)
 
 
 def claim(
@@ -141,20 +140,17 @@ def settle(table: Table, now: Micros, settlements: Sequence[Settlement]) -> list
         if record is None:
             trouble: Trouble | None = Trouble.LOST
         elif record.state == RUNNING:
-            trouble = record.told = _write(table, now, record, settlement)
-        elif record.asked == NOT_ASKED:
-            trouble = Trouble.LOST
+            trouble = _write(table, now, record, settlement)
         else:
-            trouble = record.told if record.asked == settlement.to.code else Trouble.DONE
+            trouble = _repeated(record, settlement.to)
         if trouble is not None:
             answers.append(SettleAnswer(settlement.fence.task_id, trouble))
     return answers
 
 
-_SETTLED = (State.SUCCEEDED, State.FAILED, State.READY, State.CANCELLED)
-
-
-def reclaim(table: Table, now: Micros, limit: int, lease: Micros, worker: str, claim_id: int) -> list[ClaimedTask]:
+def reclaim(
+    table: Table, now: Micros, limit: int, lease: Micros, worker: str, claim_id: int
+) -> list[ClaimedTask]:
     """Take over what nobody renews; see `BaseTaskQueue.reclaim`."""
     tasks: list[ClaimedTask] = []
     if _is_abandoned(table, now, claim_id):
@@ -178,20 +174,14 @@ def reclaim(table: Table, now: Micros, limit: int, lease: Micros, worker: str, c
 
 def _write(table: Table, now: Micros, record: Record, settlement: Settlement) -> Trouble | None:
     asked = settlement.to
-    record.asked = asked.code
+    state = settled_state(asked, cancel_requested=record.cancel)
     if settlement.note is not None:
         record.note = settlement.note
-    if asked is _SUCCEEDED:
-        state = asked
-        record.error = None
-        record.result = settlement.result
-    else:
-        state = settled_state(asked, cancel_requested=record.cancel)
-        if settlement.error is not None:
-            record.error = settlement.error
-        if settlement.count is not None and state is asked:
+    if state is asked:
+        record.error = settlement.error
+        if settlement.count is not None:
             _count(record, settlement.count)
-    if state is _TO_READY:
+    if state is State.READY:
         if settlement.delay is not None:
             record.run_at = now + settlement.delay
         table.unlease(record)
@@ -199,13 +189,22 @@ def _write(table: Table, now: Micros, record: Record, settlement: Settlement) ->
     else:
         if settlement.keep is not None:
             record.keep = settlement.keep
-        reason = settlement.reason if state is State.FAILED else None
-        table.end(now, record, state.code, reason)
+        if state is State.SUCCEEDED:
+            record.result = settlement.result
+        table.end(now, record, state.code, settlement.reason if state is asked else None)
     if state is not asked:
         return Trouble.CANCELLED
     if settlement.after:
         enqueue(table, now, settlement.after)
     return None
+
+
+def _repeated(record: Record, asked: State) -> Trouble | None:
+    """Answer the fence of an attempt that runs no more; what is written already is fine, and told alike."""
+    written = settled_state(asked, cancel_requested=record.cancel)
+    if record.state != written.code:
+        return Trouble.DONE if record.state >= SUCCEEDED else Trouble.LOST
+    return None if written is asked else Trouble.CANCELLED
 
 
 def _count(record: Record, counter: Counter) -> None:

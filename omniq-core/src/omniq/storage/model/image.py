@@ -46,7 +46,7 @@ def dump(table: Table) -> bytes:
         Image(
             version=VERSION,
             seq=table.seq,
-            records=list(table.log.oldest_first()),
+            records=list(table.records.values()),
             keys=list(table.keys.sorted()),
             abandoned=list(table.abandoned.items()),
             paused=sorted(name for name, queue in table.queues.items() if queue.paused),
@@ -85,7 +85,7 @@ def load(blob: bytes) -> Table:
 def _put(table: Table, record: Record) -> None:
     task = record.task
     table.records[task.id] = record
-    table.log.append(record)
+    table.ids.add(task.id)
     queue = table.queue(task.queue)
     queue.counts[record.state] += 1
     if record.state >= SUCCEEDED:

@@ -10,15 +10,16 @@ no harm.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 
 from omniq.storage.model.record import GONE, READY, RUNNING, SUCCEEDED, WAITING, Entry, Record, keep_until
 
-__all__ = ("Heap", "Log", "Queue", "expiry_heap", "keep_heap", "lease_heap")
+__all__ = ("Heap", "Ids", "Queue", "expiry_heap", "keep_heap", "lease_heap")
 
 _SLACK = 64
+_BLOCK = 2_000
 LEVELS = 10
 """Priorities 0 to 9."""
 
@@ -78,37 +79,52 @@ class Queue:
         return min(tops, default=None)
 
 
-class Log:
-    """All records in order of their creation, for reading newest first at a cost of the page."""
+class Ids:
+    """All ids in their order, in blocks, so that one in the middle moves a block and not the rest."""
 
-    __slots__ = ("_gone", "_records")
+    __slots__ = ("_blocks", "_lasts")
 
     def __init__(self) -> None:
-        self._records: list[Record] = []
-        self._gone = 0
+        self._blocks: list[list[str]] = [[]]
+        self._lasts: list[str] = [""]
+        """The last id of each block."""
 
-    def append(self, record: Record) -> None:
-        """Add the newest."""
-        self._records.append(record)
+    def add(self, task_id: str) -> None:
+        """Add an id; one that is the newest goes to the end at once."""
+        at = len(self._lasts) - 1
+        if task_id > self._lasts[at]:
+            self._blocks[at].append(task_id)
+            self._lasts[at] = task_id
+        else:
+            at = bisect_left(self._lasts, task_id)
+            insort(self._blocks[at], task_id)
+        block = self._blocks[at]
+        if len(block) > _BLOCK:
+            half = len(block) // 2
+            self._blocks[at : at + 1] = block[:half], block[half:]
+            self._lasts.insert(at, block[half - 1])
 
-    def forget(self) -> None:
-        """Note that one more record is gone."""
-        self._gone += 1
-        if 2 * self._gone > len(self._records) + _SLACK:
-            self._records = [record for record in self._records if record.state != GONE]
-            self._gone = 0
+    def remove(self, task_id: str) -> None:
+        """Remove an id that is there."""
+        at = bisect_left(self._lasts, task_id)
+        block = self._blocks[at]
+        del block[bisect_left(block, task_id)]
+        if block:
+            self._lasts[at] = block[-1]
+        elif len(self._blocks) > 1:
+            del self._blocks[at], self._lasts[at]
+        else:
+            self._lasts[at] = ""
 
-    def oldest_first(self) -> Iterator[Record]:
-        """Walk all that are there."""
-        return (record for record in self._records if record.state != GONE)
-
-    def newest_first(self, before: int | None) -> Iterator[Record]:
-        """Walk those made before this seq (None: all)."""
-        records = self._records
-        stop = len(records) if before is None else bisect_left(records, before, key=_seq)
-        for index in range(stop - 1, -1, -1):
-            if records[index].state != GONE:
-                yield records[index]
+    def before(self, task_id: str | None) -> Iterator[str]:
+        """Walk back from the highest, or from the one below this one."""
+        at = len(self._lasts) - 1 if task_id is None else bisect_left(self._lasts, task_id)
+        if at == len(self._lasts):
+            at, task_id = at - 1, None
+        stop = None if task_id is None else bisect_left(self._blocks[at], task_id)
+        yield from reversed(self._blocks[at][:stop])
+        for block in reversed(self._blocks[:at]):
+            yield from reversed(block)
 
 
 def lease_heap() -> Heap:
@@ -124,10 +140,6 @@ def expiry_heap() -> Heap:
 def keep_heap() -> Heap:
     """Make the index of finished tasks by the end of their keep."""
     return Heap(_is_kept)
-
-
-def _seq(record: Record) -> int:
-    return record.seq
 
 
 def _is_ready(entry: Entry) -> bool:

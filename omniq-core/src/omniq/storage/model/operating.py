@@ -90,8 +90,8 @@ def _requeue(table: Table, now: Micros, record: Record | None, delay: Micros) ->
     record.reason = record.error = record.result = None
     record.note = b""
     record.finished_at = 0
+    record.expires_at = None if task.ttl is None else now + task.ttl  # a given time has served
     if record.expires_at is not None:
-        record.expires_at += now - record.enqueued_at
         table.expiries.push((record.expires_at, record.seq, record))
     record.enqueued_at = now
     record.run_at = now + delay

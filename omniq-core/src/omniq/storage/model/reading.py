@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 
 from omniq.models.states import State
@@ -25,23 +26,28 @@ def get(table: Table, ids: Sequence[str], payload: bool, result: bool) -> list[T
 
 
 def finished(table: Table, ids: Sequence[str]) -> list[str]:
-    """Give those that are terminal or unknown, in input order."""
+    """Give those that are terminal or unknown, in input order, each once."""
     records = table.records
-    return [task_id for task_id in ids if (found := records.get(task_id)) is None or found.state >= SUCCEEDED]
+    return [
+        task_id
+        for task_id in dict.fromkeys(ids)
+        if (found := records.get(task_id)) is None or found.state >= SUCCEEDED
+    ]
 
 
 def page(table: Table, where: Where, limit: int, after: str | None) -> Page:
-    """Read a page, newest first by the order in which tasks came in.
+    """Read a page, newest first by id.
 
     Raises:
         ValueError: `after` is no such value.
     """
-    before = None if after is None else int(after)
+    last = None if after is None else str(uuid.UUID(after))
     items: list[TaskRecord] = []
-    for looked, record in enumerate(table.log.newest_first(before)):
+    for looked, task_id in enumerate(table.ids.before(last)):
         if looked == limit + SCANNED or len(items) == limit:
-            return Page(items, str(before))
-        before = record.seq
+            return Page(items, last)
+        last = task_id
+        record = table.records[task_id]
         if _matches(record, where):
             items.append(present(record, payload=False, result=False))
     return Page(items)

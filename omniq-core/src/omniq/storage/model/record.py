@@ -14,14 +14,13 @@ import msgspec
 
 from omniq.models.states import Reason, State
 from omniq.models.values import Micros
-from omniq.storage.records import TOMBSTONE, NewTask, TaskRecord, Trouble
+from omniq.storage.records import TOMBSTONE, NewTask, TaskRecord
 
 __all__ = (
     "CANCELLED",
     "EXPIRED",
     "FAILED",
     "GONE",
-    "NOT_ASKED",
     "READY",
     "RUNNING",
     "SKIPPED",
@@ -36,7 +35,6 @@ __all__ = (
 WAITING, READY, RUNNING, SUCCEEDED, FAILED, CANCELLED, EXPIRED, SKIPPED = (state.code for state in State)
 GONE = len(State)
 """The state of a record that was removed, so that what an index still holds of it is seen to be stale."""
-NOT_ASKED = -1
 
 
 class Record(msgspec.Struct, array_like=True, gc=False, eq=False):
@@ -70,10 +68,6 @@ class Record(msgspec.Struct, array_like=True, gc=False, eq=False):
     note: bytes = b""
     error: bytes | None = None
     result: bytes | None = None
-    asked: int = NOT_ASKED
-    """The state that the fence (attempt, claim_id) asked for when it settled."""
-    told: Trouble | None = None
-    """What it was answered."""
     missing: dict[str, bool] | None = None
     """The parents that have not ended, in their order; None where there are none."""
 

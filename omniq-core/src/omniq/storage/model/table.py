@@ -12,13 +12,12 @@ from __future__ import annotations
 from omniq.models.states import OnParent, Reason, State, Verdict, verdict
 from omniq.models.values import Micros
 from omniq.storage.model.edges import Edges
-from omniq.storage.model.indexes import Log, Queue, expiry_heap, keep_heap, lease_heap
+from omniq.storage.model.indexes import Ids, Queue, expiry_heap, keep_heap, lease_heap
 from omniq.storage.model.keys import Keys
 from omniq.storage.model.kv import Kv
 from omniq.storage.model.record import (
     FAILED,
     GONE,
-    NOT_ASKED,
     READY,
     RUNNING,
     SKIPPED,
@@ -64,11 +63,11 @@ class Table:
         "claims",
         "edges",
         "expiries",
+        "ids",
         "keeps",
         "keys",
         "kv",
         "leases",
-        "log",
         "queues",
         "records",
         "seq",
@@ -77,7 +76,7 @@ class Table:
     def __init__(self) -> None:
         self.records: dict[str, Record] = {}
         self.queues: dict[str, Queue] = {}
-        self.log = Log()
+        self.ids = Ids()
         self.leases = lease_heap()
         self.expiries = expiry_heap()
         self.keeps = keep_heap()
@@ -102,7 +101,7 @@ class Table:
         """Take in a new record; its state is written and goes into the indexes."""
         task = record.task
         self.records[task.id] = record
-        self.log.append(record)
+        self.ids.add(task.id)
         queue = self.queues.get(task.queue)
         if queue is None:
             queue = self.queue(task.queue)
@@ -135,8 +134,6 @@ class Table:
         """Write a new holder into a running record."""
         record.claim_id = claim_id
         record.worker = worker
-        record.asked = NOT_ASKED
-        record.told = None
         record.lease_until = record.lease_key = until
         lot.append(record)
         lot.left += 1
@@ -191,7 +188,7 @@ class Table:
         del self.records[task.id]
         record.state = GONE
         record.result = record.error = None
-        self.log.forget()
+        self.ids.remove(task.id)
         if self.changes is not None:
             self.changes.ended.append(task.id)
 
