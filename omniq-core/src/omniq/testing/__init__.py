@@ -13,13 +13,21 @@ from omniq.testing.clock import VirtualClock
 
 if TYPE_CHECKING:
     from omniq.testing.faults import FaultyStore
-    from omniq.testing.kit import QueueConformance
+    from omniq.testing.kit import ExecutorConformance, QueueConformance, ResultConformance
 
-__all__ = ("FaultyStore", "QueueConformance", "VirtualClock")
+__all__ = (
+    "ExecutorConformance",
+    "FaultyStore",
+    "QueueConformance",
+    "ResultConformance",
+    "VirtualClock",
+)
 
 _HOME = {
+    "ExecutorConformance": "omniq.testing.kit",
     "FaultyStore": "omniq.testing.faults",
     "QueueConformance": "omniq.testing.kit",
+    "ResultConformance": "omniq.testing.kit",
 }
 
 
