@@ -19,6 +19,7 @@ from omniq.errors import InvalidOption, NotSupported
 from omniq.models.policy import Retries, TaskPolicy
 from omniq.models.states import Until
 from omniq.models.values import DAY, SECOND, Duration, Micros, at_micros, check_name, span
+from omniq.names import module_name
 from omniq.packing import Enqueue
 
 __all__ = ("DeclareOptions", "Defaults", "RetryPolicy", "TaskOptions", "Unique", "check_options", "resolve")
@@ -222,7 +223,7 @@ def _until(key: Unique | None) -> tuple[Until, Micros]:
 
 
 def _type_name(kind: type[BaseException] | str) -> str:
-    return kind if isinstance(kind, str) else f"{kind.__module__}:{kind.__qualname__}"
+    return kind if isinstance(kind, str) else f"{module_name(kind.__module__)}:{kind.__qualname__}"
 
 
 def _id(value: Any) -> str | None:

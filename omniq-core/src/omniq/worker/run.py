@@ -35,6 +35,7 @@ from omniq.models.policy import load_policy
 from omniq.models.result import TaskError
 from omniq.models.states import Reason
 from omniq.models.values import SECOND
+from omniq.names import module_name
 from omniq.packing import unpack
 from omniq.serialization.manager import SerializationManager
 from omniq.worker.attempt import FOR_EVER, Attempt, Why
@@ -132,7 +133,7 @@ class Runner:
                 return RetryAsked(TaskError.of(error), error.delay)
         if attempt.why in (Why.TIMEOUT, Why.DEADLINE, Why.SHUTDOWN):
             return self._stopped(attempt, error)
-        bases = tuple(f"{base.__module__}:{base.__qualname__}" for base in type(error).__mro__)
+        bases = tuple(f"{module_name(base.__module__)}:{base.__qualname__}" for base in type(error).__mro__)
         return Raised(TaskError.of(error), bases)
 
     def _limit(self, attempt: Attempt) -> None:

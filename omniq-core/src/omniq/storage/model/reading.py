@@ -29,9 +29,7 @@ def finished(table: Table, ids: Sequence[str]) -> list[str]:
     """Give those that are terminal or unknown, in input order, each once."""
     records = table.records
     return [
-        task_id
-        for task_id in dict.fromkeys(ids)
-        if (found := records.get(task_id)) is None or found.state >= SUCCEEDED
+        task_id for task_id in dict.fromkeys(ids) if (found := records.get(task_id)) is None or found.state >= SUCCEEDED
     ]
 
 

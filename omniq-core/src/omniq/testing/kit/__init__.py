@@ -41,8 +41,8 @@ class QueueConformance(
 ):
     """Every case of a task store. Subclass it in a test module and override the fixture `factory`:
 
-        class TestMine(QueueConformance):
-            @pytest.fixture
-            def factory(self, tmp_path):
-                return lambda project: MyBackend(MyOptions(path=str(tmp_path)), project=project).tasks()
+    class TestMine(QueueConformance):
+        @pytest.fixture
+        def factory(self, tmp_path):
+            return lambda project: MyBackend(MyOptions(path=str(tmp_path)), project=project).tasks()
     """

@@ -107,9 +107,7 @@ class CancelCases(Ground):
 class RequeueCases(Ground):
     """A task that ended badly starts over, as itself."""
 
-    async def test_a_task_that_ended_badly_starts_over(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_a_task_that_ended_badly_starts_over(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         [task_id] = await enqueue(store, draft(payload=b"p"))
         await settle(store, await take_one(store), State.READY, count=Counter.CRASHES)
         await settle(
@@ -287,9 +285,7 @@ class LookCases(Ground):
             if one.exact:
                 assert {state: count for state, count in one.counts.items() if count} == scan
 
-    async def test_stats_of_named_queues_are_sorted_and_unknown_ones_are_zero(
-        self, store: BaseTaskQueue
-    ) -> None:
+    async def test_stats_of_named_queues_are_sorted_and_unknown_ones_are_zero(self, store: BaseTaskQueue) -> None:
         await enqueue(store, draft(queue="b"))
 
         stats = await store.stats(["c", "b"])
@@ -298,9 +294,7 @@ class LookCases(Ground):
         assert sum(stats[1].counts.values()) == 0
         assert (stats[1].oldest_ready, stats[1].paused) == (None, False)
 
-    async def test_oldest_ready_counts_from_becoming_eligible(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_oldest_ready_counts_from_becoming_eligible(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         await enqueue(store, draft(delay=5 * SECOND))
         assert (await store.stats(["default"]))[0].oldest_ready is None
         clock.advance("8s")

@@ -29,25 +29,22 @@ class HandleCases(Ground):
         fresh = factory(PROJECT)
 
         assert fresh.capabilities == store.capabilities
-        assert fresh.describe() and fresh.name
+        assert fresh.describe()
+        assert fresh.name
         assert fresh.capabilities.batch_atomic >= 1
         assert fresh.capabilities.max_payload >= 256 * 1024
         assert fresh.capabilities.durability in Durability
         if Feature.EDGES in fresh.capabilities.features:
             assert fresh.capabilities.max_parents >= 1
 
-    async def test_the_time_of_the_store_is_that_of_its_clock(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_the_time_of_the_store_is_that_of_its_clock(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         assert await store.server_now() == clock()
         clock.advance("1h")
         assert await store.server_now() == clock()
         async with store.companion() as companion:
             assert await companion.server_now() == clock()
 
-    async def test_opening_an_open_handle_and_closing_a_closed_one_do_nothing(
-        self, store: BaseTaskQueue
-    ) -> None:
+    async def test_opening_an_open_handle_and_closing_a_closed_one_do_nothing(self, store: BaseTaskQueue) -> None:
         [task_id] = await enqueue(store, draft())
         await store.open()
         assert await states(store, [task_id]) == [State.READY]
@@ -65,9 +62,7 @@ class HandleCases(Ground):
             await store.open()
             assert await states(store, [task_id]) == [State.READY]
 
-    async def test_a_companion_sees_the_same_data_and_outlives_its_maker(
-        self, store: BaseTaskQueue
-    ) -> None:
+    async def test_a_companion_sees_the_same_data_and_outlives_its_maker(self, store: BaseTaskQueue) -> None:
         async with store.companion() as companion, companion.companion() as third:
             [task_id] = await enqueue(store, draft())
             task = await take_one(companion)
@@ -92,9 +87,7 @@ class HandleCases(Ground):
         assert await states(store, [task.id for task in tasks]) == [State.READY] * 9
 
     @requires(Feature.DIRECT)
-    async def test_a_direct_store_ends_every_operation_in_the_callers_thread(
-        self, store: BaseTaskQueue
-    ) -> None:
+    async def test_a_direct_store_ends_every_operation_in_the_callers_thread(self, store: BaseTaskQueue) -> None:
         task = draft()
         assert drive(store.enqueue([task], fresh=True)) == []
         claimed = drive(take(store)).tasks[0]

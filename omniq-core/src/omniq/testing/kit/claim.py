@@ -29,9 +29,7 @@ __all__ = ("AbandonCases", "ClaimCases")
 class ClaimCases(Ground):
     """A ready task is given to one holder at a time, with everything that the holder needs."""
 
-    async def test_an_empty_queue_answers_empty_at_once(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_an_empty_queue_answers_empty_at_once(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         claimed = await take(store, 10)
 
         assert (claimed.tasks, claimed.expired, claimed.next_due) == ([], [], None)
@@ -122,9 +120,7 @@ class ClaimCases(Ground):
         assert given == written
 
     @requires(Feature.STRICT_ORDER)
-    async def test_an_older_task_comes_before_a_younger_one(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_an_older_task_comes_before_a_younger_one(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         [old] = await enqueue(store, draft())
         clock.advance("1s")
         [young] = await enqueue(store, draft())
@@ -267,9 +263,7 @@ class AbandonCases(Ground):
 
         assert (await record(store, task_id)).releases == 1
 
-    async def test_abandon_leaves_what_has_ended_or_is_held_by_another_claim(
-        self, store: BaseTaskQueue
-    ) -> None:
+    async def test_abandon_leaves_what_has_ended_or_is_held_by_another_claim(self, store: BaseTaskQueue) -> None:
         ended, held = await enqueue(store, draft(), draft())
         first = await take_one(store, claim_id=7)
         await settle(store, first)

@@ -37,9 +37,7 @@ class EdgeCases(Ground):
     """An edge is gone when its parent has ended, whichever of the two was written first."""
 
     @lacks(Feature.EDGES)
-    async def test_without_edges_parents_are_refused_and_nothing_is_written(
-        self, store: BaseTaskQueue
-    ) -> None:
+    async def test_without_edges_parents_are_refused_and_nothing_is_written(self, store: BaseTaskQueue) -> None:
         parent = await end(store, State.SUCCEEDED)
         task = draft(parents=(parent,))
 
@@ -133,9 +131,9 @@ class EdgeCases(Ground):
         good = await end(store, State.SUCCEEDED)
         expected = {OnParent.SKIP: State.SKIPPED, OnParent.FAIL: State.FAILED, OnParent.RUN: State.READY}
         for policy in OnParent:
-            assert await states(
-                store, await enqueue(store, draft(queue="x", parents=(good,), on_parent=policy))
-            ) == [State.READY]
+            assert await states(store, await enqueue(store, draft(queue="x", parents=(good,), on_parent=policy))) == [
+                State.READY
+            ]
         for bad_state in BAD:
             bad = await end(store, bad_state)
             for policy, state in expected.items():
@@ -187,9 +185,7 @@ class EdgeCases(Ground):
         assert await states(store, [child]) == [State.SKIPPED]
 
     @requires(Feature.EDGES)
-    async def test_an_expired_parent_skips_its_children(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_an_expired_parent_skips_its_children(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         [parent] = await enqueue(store, draft(ttl=SECOND))
         [child] = await enqueue(store, draft(parents=(parent,), queue="x"))
         clock.advance("1s")
@@ -268,9 +264,7 @@ class EdgeCases(Ground):
         assert ids_of((await take(store)).tasks) == [child]
 
     @requires(Feature.EDGES)
-    async def test_a_parent_that_ends_while_its_child_is_enqueued_strands_nobody(
-        self, store: BaseTaskQueue
-    ) -> None:
+    async def test_a_parent_that_ends_while_its_child_is_enqueued_strands_nobody(self, store: BaseTaskQueue) -> None:
         for n in range(10):
             [parent] = await enqueue(store, draft(queue=f"p{n}"))
             task = await take_one(store, queues=[f"p{n}"])

@@ -27,9 +27,7 @@ class EnqueueCases(Ground):
         assert await store.enqueue([draft(), draft()]) == []
         assert await store.enqueue([]) == []
 
-    async def test_a_task_reads_back_as_it_was_written(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_a_task_reads_back_as_it_was_written(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         task = draft(
             name="shop.mail:send",
             queue="mail-1",
@@ -118,9 +116,7 @@ class EnqueueCases(Ground):
 
         assert sorted(given) == sorted(task.id for task in batch)
 
-    async def test_a_delayed_task_is_not_given_before_its_time(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_a_delayed_task_is_not_given_before_its_time(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         by_delay, by_time = draft(delay=10 * SECOND), draft(run_at=clock() + 10 * SECOND)
         await enqueue(store, by_delay, by_time)
 
@@ -176,9 +172,7 @@ class EnqueueCases(Ground):
 
         answers = await asyncio.gather(*(store.enqueue(call) for call in (*calls[:4], bad, *calls[4:])))
 
-        assert [[one.what for one in answer] for answer in answers] == (
-            [[]] * 4 + [[Refusal.CONFLICT]] + [[]] * 5
-        )
+        assert [[one.what for one in answer] for answer in answers] == ([[]] * 4 + [[Refusal.CONFLICT]] + [[]] * 5)
         written = [task.id for call in calls for task in call] + [bad[1].id]
         assert await states(store, written) == [State.READY] * 19
 
@@ -199,9 +193,7 @@ class EnqueueCases(Ground):
             assert await states(other, [task.id]) == [State.READY]
 
     @requires(Feature.STRICT_ORDER)
-    async def test_a_retry_of_half_a_batch_keeps_the_order_of_its_first_call(
-        self, store: BaseTaskQueue
-    ) -> None:
+    async def test_a_retry_of_half_a_batch_keeps_the_order_of_its_first_call(self, store: BaseTaskQueue) -> None:
         first, second, third = (draft(id=new_id()) for _ in range(3))
         await enqueue(store, first, second)
         await store.enqueue([first, second, third])

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import pytest
 
-from omniq.execution.context import Context, active, current_context
+from omniq.execution.context import Context, active, current
 from omniq.execution.executor import Executor, Job
 from omniq.models.values import new_id
 from omniq.storage.records import ClaimedTask, Fence
@@ -55,7 +55,7 @@ async def fail_later(text: str) -> None:
 
 
 def who() -> tuple[str, int]:
-    context = current_context()
+    context = current()
     return context.id, context.attempt
 
 

@@ -21,9 +21,7 @@ class FollowUpCases(Ground):
     """A callback is never lost and never doubled, and cannot harm the ending that owed it."""
 
     @lacks(Feature.FOLLOW_UPS)
-    async def test_without_follow_ups_they_are_refused_and_nothing_is_written(
-        self, store: BaseTaskQueue
-    ) -> None:
+    async def test_without_follow_ups_they_are_refused_and_nothing_is_written(self, store: BaseTaskQueue) -> None:
         [task_id] = await enqueue(store, draft())
         task = await take_one(store)
 
@@ -38,13 +36,9 @@ class FollowUpCases(Ground):
             task = await take_one(store, queues=[to.value])
             after = (draft(queue="cb"), draft(queue="cb", payload=b"second"))
 
-            await settle(
-                store, task, to, after=after, count=Counter.FAILURES if to is State.READY else None
-            )
+            await settle(store, task, to, after=after, count=Counter.FAILURES if to is State.READY else None)
 
-            assert sorted(ids_of((await take(store, 5, queues=["cb"])).tasks)) == sorted(
-                one.id for one in after
-            )
+            assert sorted(ids_of((await take(store, 5, queues=["cb"])).tasks)) == sorted(one.id for one in after)
 
     @requires(Feature.FOLLOW_UPS)
     async def test_an_ending_sent_again_creates_nothing_again(self, store: BaseTaskQueue) -> None:
@@ -65,9 +59,7 @@ class FollowUpCases(Ground):
         await settle(store, task)
         late = draft(queue="cb")
 
-        assert await store.settle([ending(task, State.FAILED, after=(late,))]) == [
-            SettleAnswer(task_id, Trouble.DONE)
-        ]
+        assert await store.settle([ending(task, State.FAILED, after=(late,))]) == [SettleAnswer(task_id, Trouble.DONE)]
         await enqueue(store, draft())
         task = await take_one(store)
         await store.abandon(task.fence.claim_id)

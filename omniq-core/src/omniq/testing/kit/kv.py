@@ -41,15 +41,11 @@ class KvCases(Ground):
                 await call()
 
     @requires(Feature.KV)
-    async def test_an_entry_reads_back_with_its_version(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_an_entry_reads_back_with_its_version(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         assert await store.kv_get("ns", "k") is None
         version = await put(store, "k", b"\x00v", due=clock() + SECOND)
 
-        assert await store.kv_get("ns", "k") == KvEntry(
-            key="k", value=b"\x00v", version=version, due=clock() + SECOND
-        )
+        assert await store.kv_get("ns", "k") == KvEntry(key="k", value=b"\x00v", version=version, due=clock() + SECOND)
         assert await store.kv_get("other", "k") is None
 
     @requires(Feature.KV)
@@ -90,10 +86,7 @@ class KvCases(Ground):
         first = await put(store, "k", b"start")
         async with store.companion() as companion:
             versions = await asyncio.gather(
-                *(
-                    (companion if n % 2 else store).kv_put("ns", "k", str(n).encode(), expect=first)
-                    for n in range(16)
-                )
+                *((companion if n % 2 else store).kv_put("ns", "k", str(n).encode(), expect=first) for n in range(16))
             )
 
         [winner] = [n for n, version in enumerate(versions) if version is not None]

@@ -41,9 +41,7 @@ async def take_over(store: BaseTaskQueue, limit: int = 10, claim_id: int | None 
 class ExtendCases(Ground):
     """A holder keeps its task as long as it renews, and learns when it has lost it."""
 
-    async def test_a_lease_gets_longer_and_never_shorter(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_a_lease_gets_longer_and_never_shorter(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         [task_id] = await enqueue(store, draft())
         task = await take_one(store)
         clock.advance("5s")
@@ -149,9 +147,7 @@ class ExtendCases(Ground):
 class ReclaimCases(Ground):
     """A holder that fell silent loses its task to exactly one other, and can write nothing any more."""
 
-    async def test_a_lease_is_not_reclaimed_before_its_end(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_a_lease_is_not_reclaimed_before_its_end(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         [task_id] = await enqueue(store, draft())
         await take_one(store)
 
@@ -160,9 +156,7 @@ class ReclaimCases(Ground):
         clock.step(2)
         assert ids_of(await take_over(store)) == [task_id]
 
-    async def test_the_same_attempt_goes_on_under_a_new_claim(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_the_same_attempt_goes_on_under_a_new_claim(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         [task_id] = await enqueue(store, draft(payload=b"big", policy=b"policy"))
         await take_one(store)
         clock.step(LEASE + 1)
@@ -211,9 +205,7 @@ class ReclaimCases(Ground):
 
         assert await store.settle([ending(old)]) == [SettleAnswer(task_id, Trouble.LOST)]
 
-    async def test_two_reclaimers_share_and_never_both_get_one(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_two_reclaimers_share_and_never_both_get_one(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         written = await enqueue(store, *(draft() for _ in range(10)))
         await take(store, 10)
         clock.step(LEASE + 1)
@@ -224,9 +216,7 @@ class ReclaimCases(Ground):
         assert sorted(given) == sorted(written)
         assert await take_over(store) == []
 
-    async def test_the_oldest_lease_is_taken_over_first(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_the_oldest_lease_is_taken_over_first(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         written = await enqueue(store, *(draft() for _ in range(3)))
         claimed = []
         for lease in (3 * LEASE, LEASE, 2 * LEASE):
@@ -276,9 +266,7 @@ class ReclaimCases(Ground):
         assert (found.state, found.crashes, found.run_at) == (State.READY, 1, place)
         assert (await take_one(store)).fence.attempt == 2
 
-    async def test_what_has_ended_or_waits_is_not_reclaimed(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_what_has_ended_or_waits_is_not_reclaimed(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         await enqueue(store, draft(), draft(), draft())
         first, second = (await take(store, 2)).tasks
         await settle(store, first)
@@ -290,8 +278,6 @@ class ReclaimCases(Ground):
     async def test_an_unknown_task_is_lost(self, store: BaseTaskQueue) -> None:
         await enqueue(store, draft())
         task = await take_one(store)
-        other = msgspec.structs.replace(
-            task, fence=msgspec.structs.replace(task.fence, task_id=new_id())
-        )
+        other = msgspec.structs.replace(task, fence=msgspec.structs.replace(task.fence, task_id=new_id()))
 
         assert [one.what for one in await store.settle([ending(other)])] == [Trouble.LOST]

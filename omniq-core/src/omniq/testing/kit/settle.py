@@ -16,9 +16,7 @@ __all__ = ("SettleCases",)
 class SettleCases(Ground):
     """A task ends once; what comes late or twice changes nothing and is told so."""
 
-    async def test_a_success_is_there_with_its_result(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_a_success_is_there_with_its_result(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         [task_id] = await enqueue(store, draft())
         task = await take_one(store)
         clock.advance("2s")
@@ -65,9 +63,7 @@ class SettleCases(Ground):
     async def test_a_return_to_ready_raises_one_counter(self, store: BaseTaskQueue) -> None:
         for counter in Counter:
             [task_id] = await enqueue(store, draft(queue=counter.value))
-            await settle(
-                store, await take_one(store, queues=[counter.value]), State.READY, count=counter
-            )
+            await settle(store, await take_one(store, queues=[counter.value]), State.READY, count=counter)
 
             found = await record(store, task_id)
             assert {other: getattr(found, other.value) for other in Counter} == {
@@ -101,9 +97,7 @@ class SettleCases(Ground):
 
         assert await states(store, [task_id]) == [State.CANCELLED]
 
-    async def test_the_cancel_flag_turns_a_retry_or_failure_into_cancelled(
-        self, store: BaseTaskQueue
-    ) -> None:
+    async def test_the_cancel_flag_turns_a_retry_or_failure_into_cancelled(self, store: BaseTaskQueue) -> None:
         for to in (State.READY, State.FAILED):
             [task_id] = await enqueue(store, draft())
             task = await take_one(store)
@@ -138,9 +132,7 @@ class SettleCases(Ground):
 
             assert await record(store, task_id, result=True) == before, to
 
-    async def test_a_retry_sent_again_is_counted_once(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_a_retry_sent_again_is_counted_once(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         [task_id] = await enqueue(store, draft())
         retry = ending(await take_one(store), State.READY, count=Counter.FAILURES, delay=SECOND)
         assert await store.settle([retry]) == []
@@ -183,9 +175,7 @@ class SettleCases(Ground):
         assert await store.settle([ending(task)]) == [SettleAnswer(task_id, Trouble.LOST)]
         assert await states(store, [task_id]) == [State.RUNNING]
 
-    async def test_a_batch_is_answered_in_order_for_what_did_not_go_as_asked(
-        self, store: BaseTaskQueue
-    ) -> None:
+    async def test_a_batch_is_answered_in_order_for_what_did_not_go_as_asked(self, store: BaseTaskQueue) -> None:
         await enqueue(store, *(draft() for _ in range(4)))
         good, flagged, ended, released = (await take(store, 4)).tasks
         await store.cancel([flagged.fence.task_id])
@@ -244,4 +234,3 @@ class SettleCases(Ground):
         await settle(store, await take_one(store), result=value)
 
         assert (await record(store, task_id, result=True)).result == value
-

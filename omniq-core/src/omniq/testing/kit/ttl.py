@@ -30,9 +30,7 @@ async def sweep_all(store: BaseTaskQueue, limit: int = 100) -> tuple[list[tuple[
 class TtlCases(Ground):
     """A ttl bounds the start, never a running body; a finished record lives as long as it was asked to."""
 
-    async def test_a_ready_or_delayed_task_is_expired_by_sweep(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_a_ready_or_delayed_task_is_expired_by_sweep(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         ready, delayed, at, alive = await enqueue(
             store,
             draft(ttl=SECOND),
@@ -51,9 +49,7 @@ class TtlCases(Ground):
         assert (await record(store, ready)).finished_at == clock()
         assert await sweep_all(store) == ([], 0)
 
-    async def test_a_running_task_is_not_ended_by_its_ttl(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_a_running_task_is_not_ended_by_its_ttl(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         [task_id] = await enqueue(store, draft(ttl=SECOND))
         task = await take_one(store)
         clock.advance("2s")
@@ -72,9 +68,7 @@ class TtlCases(Ground):
         await sweep_all(store)
         assert await states(store, [task_id]) == [State.EXPIRED]
 
-    async def test_a_paused_queue_expires_its_tasks_too(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_a_paused_queue_expires_its_tasks_too(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         [task_id] = await enqueue(store, draft(ttl=SECOND))
         await store.set_paused(["default"], True)
         clock.advance("2s")
@@ -91,9 +85,7 @@ class TtlCases(Ground):
         clock.advance("9s")
         assert ids_of((await take(store)).tasks) == [task_id]
 
-    async def test_a_finished_record_is_purged_after_its_keep(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_a_finished_record_is_purged_after_its_keep(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         task_id = await end(store, State.SUCCEEDED, keep=HOUR)
         clock.step(HOUR - SECOND)
         await sweep_all(store)
@@ -103,9 +95,7 @@ class TtlCases(Ground):
         assert await sweep_all(store) == ([], 1)
         assert await states(store, [task_id]) == [None]
 
-    async def test_every_finished_record_stays_ten_minutes(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_every_finished_record_stays_ten_minutes(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         task = draft(keep=0)
         await enqueue(store, task)
         await settle(store, await take_one(store))
@@ -133,9 +123,7 @@ class TtlCases(Ground):
         assert await sweep_all(store) == ([], 0)
         assert await states(store, [task_id]) == [State.READY]
 
-    async def test_a_sweep_stops_at_its_limit_and_says_so(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_a_sweep_stops_at_its_limit_and_says_so(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         written = await enqueue(store, *(draft(ttl=SECOND) for _ in range(25)))
         clock.advance("2s")
 
@@ -165,9 +153,7 @@ class TtlCases(Ground):
         ]
 
     @requires(Feature.EDGES)
-    async def test_a_parent_is_kept_for_its_live_child(
-        self, store: BaseTaskQueue, clock: VirtualClock
-    ) -> None:
+    async def test_a_parent_is_kept_for_its_live_child(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         parent = await end(store, State.SUCCEEDED, keep=0)
         [child] = await enqueue(store, draft(parents=(parent,), keep=0))
         clock.step(24 * HOUR)

@@ -111,9 +111,7 @@ class WaitingCases(Ground):
 
         assert ids_of(claimed.tasks) == [task_id]
 
-    async def test_what_has_ended_or_is_unknown_is_answered_at_once_in_order(
-        self, store: BaseTaskQueue
-    ) -> None:
+    async def test_what_has_ended_or_is_unknown_is_answered_at_once_in_order(self, store: BaseTaskQueue) -> None:
         done, failed, unknown = await end(store, State.SUCCEEDED), await end(store, State.FAILED), new_id()
         [live] = await enqueue(store, draft())
 

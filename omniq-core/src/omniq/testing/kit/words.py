@@ -98,9 +98,7 @@ def ending(task: ClaimedTask, to: State = State.SUCCEEDED, **changes: Any) -> Se
     return Settlement(fence=task.fence, ref=task.ref, to=to, **changes)
 
 
-async def settle(
-    store: BaseTaskQueue, task: ClaimedTask, to: State = State.SUCCEEDED, **changes: Any
-) -> None:
+async def settle(store: BaseTaskQueue, task: ClaimedTask, to: State = State.SUCCEEDED, **changes: Any) -> None:
     """Settle one attempt, which must go as asked."""
     assert await store.settle([ending(task, to, **changes)]) == []
 
@@ -116,9 +114,7 @@ async def end(store: BaseTaskQueue, state: State, **changes: Any) -> str:
     return task.id
 
 
-async def record(
-    store: BaseTaskQueue, task_id: str, *, payload: bool = False, result: bool = False
-) -> TaskRecord:
+async def record(store: BaseTaskQueue, task_id: str, *, payload: bool = False, result: bool = False) -> TaskRecord:
     """Read one record that must be there."""
     [found] = await store.get([task_id], payload=payload, result=result)
     assert found is not None, f"task {task_id} is not known"
