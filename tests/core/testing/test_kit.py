@@ -18,16 +18,21 @@ def cases(conformance):
 
 
 def called(conformance):
-    """The attributes that cases read, in their own code or in the module functions that they use."""
+    """What cases read of a handle, and the words that they use."""
     names = set()
     for module in {inspect.getmodule(group) for group in conformance.__mro__ if issubclass(group, Ground)}:
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                names |= {one.attr for one in ast.walk(node) if isinstance(one, ast.Attribute)}
+                names |= {
+                    one.attr
+                    for one in ast.walk(node)
+                    if isinstance(one, ast.Attribute) and getattr(one.value, "id", "") in HANDLES
+                }
                 names |= {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
     return names
 
 
+HANDLES = {"store", "companion", "fresh"}
 WORDS = {"claim": "take", "enqueue": "enqueue"}
 """Operations that cases reach by a word of the kit."""
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from omniq.errors import StoreUnavailable
 from omniq.models.values import Micros
@@ -128,8 +128,8 @@ class FaultyStore(BaseTaskQueue):
     def capabilities(self) -> Capabilities:
         return self.inner.capabilities
 
-    def companion(self) -> FaultyStore:
-        return FaultyStore(self.inner.companion(), self._faults)
+    def companion(self) -> Self:
+        return type(self)(self.inner.companion(), self._faults)
 
     def describe(self) -> str:
         return self.inner.describe()
