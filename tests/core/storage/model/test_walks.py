@@ -168,10 +168,7 @@ class Walk:
         for one in self.records().values():
             assert one.state is not State.READY or one.expires_at is None or one.expires_at > self.now
         needed = {
-            parent
-            for one in self.records().values()
-            if not one.state.terminal
-            for parent in one.parents
+            parent for one in self.records().values() if not one.state.terminal for parent in one.parents
         }
         for one in before.values():
             kept = one.finished_at is None or one.finished_at + max(one.keep, TOMBSTONE) > self.now
