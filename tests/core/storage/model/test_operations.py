@@ -8,6 +8,7 @@ from omniq.storage.model import Model
 from omniq.storage.model.holding import MAX_EXPIRED
 from omniq.storage.records import (
     EnqueueAnswer,
+    Hold,
     NewTask,
     Refusal,
     RequeueAnswer,
@@ -171,3 +172,29 @@ def test_stats_count_every_state_and_know_the_oldest() -> None:
     assert (idle.paused, idle.oldest_ready) == (True, None)
     assert set(unknown.counts.values()) == {0}
     assert [one.queue for one in model.stats(NOW)] == ["default", "idle"]
+
+
+def test_a_renewal_never_makes_a_lease_shorter() -> None:
+    model = Model()
+    model.enqueue(NOW, [task("a")])
+    [held] = claim(model)
+
+    for lease, until in ((1, NOW + SECOND), (2 * SECOND, NOW + 2 * SECOND)):
+        assert model.extend(NOW, [Hold(held.fence, 0)], lease=lease) == []
+        assert only(model, "a").lease_until == until
+
+
+def test_a_child_is_eligible_from_the_end_of_its_last_parent_or_its_own_time() -> None:
+    model = Model()
+    model.enqueue(
+        NOW - SECOND,
+        [
+            task("p"),
+            task("waited", parents=("p",)),
+            task("delayed", parents=("p",), delay=5 * SECOND),
+        ],
+    )
+    model.settle(NOW, claim(model))
+
+    assert only(model, "waited").run_at == NOW
+    assert only(model, "delayed").run_at == NOW + 4 * SECOND
