@@ -148,11 +148,7 @@ class Place:
     def hand_over(self, now: Micros) -> None:
         """Wake one more claimer if a task is or comes due: who left may have been its only hope."""
         for waiter in self.claimers:
-            if (
-                not waiter.rung
-                and self.model.next_due(now, list(waiter.queues)) is not None
-                and waiter.ring()
-            ):
+            if not waiter.rung and self.model.next_due(now, list(waiter.queues)) is not None and waiter.ring():
                 return
 
     def ring_all(self) -> None:

@@ -98,9 +98,7 @@ class MemoryTaskQueue(MemoryHandle, BaseTaskQueue):
                     now = place.now(self.clock)
                     if not self._usable:
                         return Claimed(tasks=[], now=now)
-                    claimed = place.model.claim(
-                        now, queues, limit=limit, lease=lease, worker=worker, claim_id=claim_id
-                    )
+                    claimed = place.model.claim(now, queues, limit=limit, lease=lease, worker=worker, claim_id=claim_id)
                     place.tell()
                     if claimed.tasks or claimed.expired or loop.time() >= end:
                         return claimed
@@ -129,9 +127,7 @@ class MemoryTaskQueue(MemoryHandle, BaseTaskQueue):
             place.tell()
         return answers
 
-    async def reclaim(
-        self, *, limit: int, lease: Micros, worker: str, claim_id: int
-    ) -> builtins.list[ClaimedTask]:
+    async def reclaim(self, *, limit: int, lease: Micros, worker: str, claim_id: int) -> builtins.list[ClaimedTask]:
         place = self._entered()
         with place.lock:
             now = place.now(self.clock)
@@ -223,9 +219,7 @@ class MemoryTaskQueue(MemoryHandle, BaseTaskQueue):
         with self._entered().lock:
             return self._place.model.kv_list(namespace, limit=limit, after=after)
 
-    async def kv_due(
-        self, namespace: str, *, limit: int = 100
-    ) -> tuple[builtins.list[KvEntry], Micros | None]:
+    async def kv_due(self, namespace: str, *, limit: int = 100) -> tuple[builtins.list[KvEntry], Micros | None]:
         place = self._entered()
         with place.lock:
             return place.model.kv_due(place.now(self.clock), namespace, limit=limit)

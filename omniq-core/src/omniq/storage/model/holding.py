@@ -148,9 +148,7 @@ def settle(table: Table, now: Micros, settlements: Sequence[Settlement]) -> list
     return answers
 
 
-def reclaim(
-    table: Table, now: Micros, limit: int, lease: Micros, worker: str, claim_id: int
-) -> list[ClaimedTask]:
+def reclaim(table: Table, now: Micros, limit: int, lease: Micros, worker: str, claim_id: int) -> list[ClaimedTask]:
     """Take over what nobody renews; see `BaseTaskQueue.reclaim`."""
     tasks: list[ClaimedTask] = []
     if _is_abandoned(table, now, claim_id):

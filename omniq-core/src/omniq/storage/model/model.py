@@ -132,9 +132,7 @@ class Model:
     ) -> tuple[builtins.list[KvEntry], str | None]:
         return self._table.kv.page(namespace, limit, after)
 
-    def kv_due(
-        self, now: Micros, namespace: str, *, limit: int = 100
-    ) -> tuple[builtins.list[KvEntry], Micros | None]:
+    def kv_due(self, now: Micros, namespace: str, *, limit: int = 100) -> tuple[builtins.list[KvEntry], Micros | None]:
         return self._table.kv.due(namespace, now, limit)
 
     def dump(self) -> bytes:

@@ -20,9 +20,7 @@ SCANNED = 1_000
 def get(table: Table, ids: Sequence[str], payload: bool, result: bool) -> list[TaskRecord | None]:
     """Read tasks, one answer an id."""
     return [
-        None
-        if (record := table.records.get(task_id)) is None
-        else present(record, payload=payload, result=result)
+        None if (record := table.records.get(task_id)) is None else present(record, payload=payload, result=result)
         for task_id in ids
     ]
 
@@ -31,9 +29,7 @@ def finished(table: Table, ids: Sequence[str]) -> list[str]:
     """Give those that are terminal or unknown, in input order, each once."""
     records = table.records
     return [
-        task_id
-        for task_id in dict.fromkeys(ids)
-        if (found := records.get(task_id)) is None or found.state >= SUCCEEDED
+        task_id for task_id in dict.fromkeys(ids) if (found := records.get(task_id)) is None or found.state >= SUCCEEDED
     ]
 
 

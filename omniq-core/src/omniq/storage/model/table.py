@@ -194,9 +194,7 @@ class Table:
         if self.changes is not None:
             self.changes.ended.append(task.id)
 
-    def state_by_parents(
-        self, parents: tuple[str, ...], policy: OnParent
-    ) -> tuple[int, dict[str, bool] | None]:
+    def state_by_parents(self, parents: tuple[str, ...], policy: OnParent) -> tuple[int, dict[str, bool] | None]:
         """Say in which state a new task with these parents begins, and which of them it misses."""
         missing: dict[str, bool] = {}
         for parent in parents:

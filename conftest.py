@@ -1,0 +1,3 @@
+"""The kit's asserts explain themselves."""
+
+pytest_plugins = ["omniq.testing"]
