@@ -46,9 +46,7 @@ def _states(table: Table) -> None:
 
 
 def _orders(table: Table) -> None:
-    levels = {
-        (name, at): level for name, queue in table.queues.items() for at, level in enumerate(queue.levels)
-    }
+    levels = {(name, at): level for name, queue in table.queues.items() for at, level in enumerate(queue.levels)}
     for record in table.records.values():
         task = record.task
         if record.state == READY:

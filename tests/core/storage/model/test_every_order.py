@@ -163,9 +163,7 @@ def records(model: Model) -> dict[str, TaskRecord]:
 
 
 @pytest.mark.parametrize(("steps", "depth"), WORLDS)
-def test_every_order_of_calls_keeps_the_rules(
-    steps: list[Step], depth: int, verify: Callable[[Model], None]
-) -> None:
+def test_every_order_of_calls_keeps_the_rules(steps: list[Step], depth: int, verify: Callable[[Model], None]) -> None:
     start = (Model().dump(), SECOND)
     seen = {start}
     layer = [start]

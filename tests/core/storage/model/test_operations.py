@@ -137,9 +137,7 @@ def test_a_released_task_that_is_past_its_ttl_is_swept() -> None:
 
 def test_a_window_holds_its_key_whatever_becomes_of_the_task() -> None:
     model = Model()
-    first, second = (
-        task(one, unique=UniqueKey(b"k" * 16, until=Until.WINDOW, window=SECOND)) for one in "ab"
-    )
+    first, second = (task(one, unique=UniqueKey(b"k" * 16, until=Until.WINDOW, window=SECOND)) for one in "ab")
     model.enqueue(NOW, [first])
     model.cancel(NOW, ["a"])
     model.delete(["a"])

@@ -80,9 +80,7 @@ class Walk:
         limit = self.chance.randrange(4)
         order = self.chance.sample(QUEUES, k=2)
         before = self.records()
-        claimed = self.model.claim(
-            self.now, order, limit=limit, lease=LEASE, worker="w", claim_id=len(self.fences) + 1
-        )
+        claimed = self.model.claim(self.now, order, limit=limit, lease=LEASE, worker="w", claim_id=len(self.fences) + 1)
         self.take(claimed.tasks)
 
         ready = [one for one in before.values() if one.state is State.READY and one.queue not in self.paused]
@@ -107,9 +105,7 @@ class Walk:
             for one in self.records().values()
             if one.lease_until is not None and one.lease_until <= self.now
         ]
-        tasks = self.model.reclaim(
-            self.now, limit=limit, lease=LEASE, worker="w", claim_id=len(self.fences) + 1
-        )
+        tasks = self.model.reclaim(self.now, limit=limit, lease=LEASE, worker="w", claim_id=len(self.fences) + 1)
         self.take(tasks)
 
         assert len(tasks) == min(limit, len(past))
@@ -126,9 +122,7 @@ class Walk:
             after = (self.new_task(),) if self.chance.random() < 0.2 else ()
             count = self.chance.choice(list(Counter)) if to is State.READY else None
             delay = self.chance.choice((None, 0, SECOND))
-            self.model.settle(
-                self.now, [Settlement(fence=fence, ref=0, to=to, delay=delay, count=count, after=after)]
-            )
+            self.model.settle(self.now, [Settlement(fence=fence, ref=0, to=to, delay=delay, count=count, after=after)])
 
     def extend(self) -> None:
         self.model.extend(self.now, [Hold(fence, 0) for fence in self.held()], lease=LEASE)
@@ -160,16 +154,12 @@ class Walk:
         mortal = {
             one.id
             for one in before.values()
-            if one.state in (State.WAITING, State.READY)
-            and one.expires_at is not None
-            and one.expires_at <= self.now
+            if one.state in (State.WAITING, State.READY) and one.expires_at is not None and one.expires_at <= self.now
         }
         assert {one for one, state in swept.ended if state is State.EXPIRED} <= mortal
         for one in self.records().values():
             assert one.state is not State.READY or one.expires_at is None or one.expires_at > self.now
-        needed = {
-            parent for one in self.records().values() if not one.state.terminal for parent in one.parents
-        }
+        needed = {parent for one in self.records().values() if not one.state.terminal for parent in one.parents}
         for one in before.values():
             kept = one.finished_at is None or one.finished_at + max(one.keep, TOMBSTONE) > self.now
             if one.state.terminal and not kept and one.id not in needed:
