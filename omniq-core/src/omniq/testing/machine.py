@@ -222,9 +222,7 @@ class LockStep(RuleBasedStateMachine):
             "after": after,
         }
         answers = [
-            self.run(
-                store.settle([Settlement(fence=pair[side].fence, ref=pair[side].ref, **how) for pair in pairs])
-            )
+            self.run(store.settle([Settlement(fence=pair[side].fence, ref=pair[side].ref, **how) for pair in pairs]))
             for side, store in enumerate((self.subject, self.model))
         ]
         assert answers[0] == answers[1], f"settle answered {answers[0]}, the model {answers[1]}"
@@ -330,9 +328,7 @@ class LockStep(RuleBasedStateMachine):
         if self.unswept:
             return
         ids = [task.id for task in self.written]
-        ours, theirs = (
-            self.run(store.get(ids, payload=True, result=True)) for store in (self.subject, self.model)
-        )
+        ours, theirs = (self.run(store.get(ids, payload=True, result=True)) for store in (self.subject, self.model))
         for one, other in zip(ours, theirs, strict=True):
             assert one == other, differing(one, other)
         self.both("stats", QUEUES)
@@ -366,7 +362,7 @@ def differing(one: TaskRecord | None, other: TaskRecord | None) -> str:
 def lockstep(place: Callable[[ExitStack], BaseTaskQueue]) -> type[LockStep]:
     """Give the machine for one store; hang what must be cleaned up after each run onto the stack.
 
-        TestMine = lockstep(lambda stack: MyBackend(...).tasks()).TestCase
-        TestMine.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
+    TestMine = lockstep(lambda stack: MyBackend(...).tasks()).TestCase
+    TestMine.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
     """
     return type("StoreLockStep", (LockStep,), {"place": staticmethod(place)})
