@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from omniq.builtin.memory import MemoryBackend
@@ -10,9 +11,8 @@ from omniq.testing.machine import lockstep
 from omniq_sqlite.backend import SQLiteBackend
 from omniq_sqlite.options import SQLiteOptions
 
-FULL = settings(
-    max_examples=25,
-    stateful_step_count=60,
+pytestmark = pytest.mark.timeout(300)
+COMMON = settings(
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -29,6 +29,6 @@ def sqlite(stack):
 
 
 TestMemory = lockstep(memory).TestCase
-TestMemory.settings = FULL
+TestMemory.settings = settings(COMMON, max_examples=60, stateful_step_count=40)
 TestSQLite = lockstep(sqlite).TestCase
-TestSQLite.settings = FULL
+TestSQLite.settings = settings(COMMON, max_examples=10, stateful_step_count=30)
