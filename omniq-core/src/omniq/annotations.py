@@ -143,9 +143,12 @@ def _compile_generic(hint: Any, origin: Any, args: tuple[Any, ...]) -> _Fits | N
 def _compile_typed_dict(hint: Any) -> _Fits | None:
     try:
         fields = {name: _compile(one) for name, one in typing.get_type_hints(hint).items()}
+        marked = typing.get_type_hints(hint, include_extras=True)
     except Exception:  # a hint that only a type checker can resolve
-        fields = dict.fromkeys(hint.__annotations__)
-    required = hint.__required_keys__
+        fields, marked = dict.fromkeys(hint.__annotations__), {}
+    # Where annotations are text, __required_keys__ was made without having seen NotRequired.
+    optional = {name for name, one in marked.items() if typing.get_origin(one) is typing.NotRequired}
+    required = hint.__required_keys__ - optional
 
     def fits(value: Any) -> bool:
         if not isinstance(value, dict) or not required <= value.keys() <= fields.keys():
