@@ -1,137 +1,157 @@
-"""The one decision: a row an ending, and a test that every ending has one."""
+"""The table: what every ending means."""
+
+from __future__ import annotations
 
 from typing import get_args
 
 import pytest
 
-from omniq.execution.ending import (
-    Cancelled,
-    Crashed,
-    Discarded,
-    Ending,
-    Interrupted,
-    PastDeadline,
-    Raised,
-    Refused,
-    RetryAsked,
-    Returned,
-    Snoozed,
-    TimedOut,
-    UnknownTask,
-)
+from omniq.execution import ending as end
 from omniq.models.policy import MAX_SNOOZES, MAX_UNKNOWN, UNKNOWN_DELAY, Retries, TaskPolicy
-from omniq.models.result import TaskError
-from omniq.models.states import Counter, Reason, State
-from omniq.models.values import SECOND
+from omniq.models.result import TaskError, load_error
+from omniq.models.states import By, Counter, Reason, State, may
+from omniq.models.values import HOUR, SECOND
 from omniq.storage.records import ClaimedTask, Fence
-from omniq.worker.outcome import Outcome, decide
+from omniq.worker.outcome import Outcome, decide, settlement
 
+POLICY = TaskPolicy(retries=Retries(max=3, give_up_on=("builtins:ArithmeticError",)))
 ERROR = TaskError("ValueError", "no")
-POLICY = TaskPolicy(retries=Retries(max=3, give_up_on=("builtins:KeyError",)))
+VALUE_ERROR = end.type_names(ValueError)
+HALF = SECOND // 2
+READY, FAILED = State.READY, State.FAILED
 
 
-def claimed(**counters):
+def claimed(**counters: int) -> ClaimedTask:
     return ClaimedTask(
-        fence=Fence("id", 1, 1), ref=1, name="m:f", queue="default", priority=5, payload=b"", policy=b"", **counters
+        fence=Fence("id", 1, 1),
+        ref=None,
+        name="t",
+        queue="q",
+        priority=5,
+        payload=b"",
+        policy=b"",
+        **counters,
     )
 
 
 FRESH, SPENT = claimed(), claimed(failures=3)
-TIMED_OUT = TaskError("TimeoutError", "the attempt took longer than its timeout of 2 s")
 
-TABLE = [  # what, ending, before, outcome
-    ("a return succeeds, budget spent or not", Returned(b"x"), SPENT, Outcome(State.SUCCEEDED, result=b"x")),
+TABLE = [
+    ("a return succeeds, budget spent or not", end.Returned(b"1"), SPENT, Outcome(State.SUCCEEDED)),
     (
-        "an error is retried",
-        Raised(ERROR, ("builtins:ValueError",)),
+        "an error is retried after a jittered delay",
+        end.Raised(ERROR, VALUE_ERROR),
         FRESH,
-        Outcome(State.READY, SECOND // 2, Counter.FAILURES, Reason.EXCEPTION, ERROR),
+        Outcome(READY, HALF, Counter.FAILURES, Reason.EXCEPTION),
+    ),
+    (
+        "the delay doubles with each failure",
+        end.Raised(ERROR, VALUE_ERROR),
+        claimed(failures=2),
+        Outcome(READY, 4 * HALF, Counter.FAILURES, Reason.EXCEPTION),
     ),
     (
         "an error beyond the budget fails",
-        Raised(ERROR, ("builtins:ValueError",)),
+        end.Raised(ERROR, VALUE_ERROR),
         SPENT,
-        Outcome(State.FAILED, count=Counter.FAILURES, reason=Reason.EXCEPTION, error=ERROR),
+        Outcome(FAILED, None, Counter.FAILURES, Reason.EXCEPTION),
     ),
     (
-        "an error to give up on fails at once",
-        Raised(ERROR, ("builtins:KeyError", "builtins:LookupError")),
+        "an error that is given up on fails at once, by its base",
+        end.Raised(ERROR, end.type_names(ZeroDivisionError)),
         FRESH,
-        Outcome(State.FAILED, count=Counter.FAILURES, reason=Reason.EXCEPTION, error=ERROR),
-    ),
-    (
-        "a retry comes when the body said",
-        RetryAsked(ERROR, 7),
-        FRESH,
-        Outcome(State.READY, 7, Counter.FAILURES, Reason.EXCEPTION, ERROR),
-    ),
-    (
-        "a retry that was asked for is bounded by the budget too",
-        RetryAsked(ERROR, 7),
-        SPENT,
-        Outcome(State.FAILED, count=Counter.FAILURES, reason=Reason.EXCEPTION, error=ERROR),
+        Outcome(FAILED, None, Counter.FAILURES, Reason.EXCEPTION),
     ),
     (
         "a timeout counts as a failure",
-        TimedOut(2 * SECOND),
+        end.TimedOut(ERROR),
         FRESH,
-        Outcome(State.READY, SECOND // 2, Counter.FAILURES, Reason.TIMEOUT, TIMED_OUT),
+        Outcome(READY, HALF, Counter.FAILURES, Reason.TIMEOUT),
     ),
     (
-        "a deadline ends the task whatever is left of its budget",
-        PastDeadline(),
-        FRESH,
-        Outcome(
-            State.FAILED,
-            count=Counter.FAILURES,
-            reason=Reason.DEADLINE,
-            error=TaskError("TimeoutError", "the deadline of the task has passed"),
-        ),
+        "a timeout beyond the budget fails",
+        end.TimedOut(ERROR),
+        SPENT,
+        Outcome(FAILED, None, Counter.FAILURES, Reason.TIMEOUT),
     ),
-    ("a cancelled body ends as cancelled", Cancelled(), FRESH, Outcome(State.CANCELLED)),
-    ("a shutdown costs nothing", Interrupted(), SPENT, Outcome(State.READY, count=Counter.RELEASES)),
-    ("a crash is tried again", Crashed(), FRESH, Outcome(State.READY, SECOND // 2, Counter.CRASHES)),
+    (
+        "a passed deadline is never retried",
+        end.DeadlinePassed(ERROR),
+        FRESH,
+        Outcome(FAILED, reason=Reason.DEADLINE),
+    ),
+    ("a shutdown costs nothing", end.Interrupted(), SPENT, Outcome(READY, count=Counter.RELEASES)),
+    ("who was asked to stop is cancelled", end.Cancelled(), FRESH, Outcome(State.CANCELLED)),
+    (
+        "a crash comes back and costs no retry",
+        end.Crashed(ERROR),
+        SPENT,
+        Outcome(READY, HALF, Counter.CRASHES, Reason.CRASHED),
+    ),
     (
         "the third crash fails",
-        Crashed(),
+        end.Crashed(ERROR),
         claimed(crashes=2),
-        Outcome(
-            State.FAILED,
-            count=Counter.CRASHES,
-            reason=Reason.CRASHED,
-            error=TaskError("WorkerCrashed", "the worker vanished during 3 attempts of this task"),
-        ),
+        Outcome(FAILED, None, Counter.CRASHES, Reason.CRASHED),
     ),
-    ("a snooze burns nothing", Snoozed(9), SPENT, Outcome(State.READY, 9, Counter.SNOOZES)),
-    ("a snooze of 0 keeps its place", Snoozed(0), FRESH, Outcome(State.READY, None, Counter.SNOOZES)),
+    ("a snooze comes back", end.Snoozed(HOUR), SPENT, Outcome(READY, HOUR, Counter.SNOOZES)),
+    ("a snooze of 0 keeps its place", end.Snoozed(0), FRESH, Outcome(READY, None, Counter.SNOOZES)),
     (
-        "snoozes are capped",
-        Snoozed(9),
-        claimed(snoozes=MAX_SNOOZES),
-        Outcome(State.FAILED, reason=Reason.DISCARDED, error=TaskError("Snooze", "the task was put off 10000 times")),
+        "snoozes end",
+        end.Snoozed(HOUR),
+        claimed(snoozes=MAX_SNOOZES - 1),
+        Outcome(FAILED, None, Counter.SNOOZES, Reason.DISCARDED),
     ),
     (
-        "a discard fails without a retry",
-        Discarded("enough"),
+        "a retry may name its delay",
+        end.RetryAsked(ERROR, HOUR),
         FRESH,
-        Outcome(State.FAILED, reason=Reason.DISCARDED, error=TaskError("Discard", "enough")),
+        Outcome(READY, HOUR, Counter.FAILURES, Reason.EXCEPTION),
     ),
-    ("an unknown task waits for its code", UnknownTask(), FRESH, Outcome(State.READY, UNKNOWN_DELAY, Counter.RELEASES)),
     (
-        "an unknown task fails at its last release",
-        UnknownTask(),
+        "a retry without a delay takes the policy's",
+        end.RetryAsked(ERROR),
+        FRESH,
+        Outcome(READY, HALF, Counter.FAILURES, Reason.EXCEPTION),
+    ),
+    (
+        "a retry that is asked for does not lift the budget",
+        end.RetryAsked(ERROR, HOUR),
+        SPENT,
+        Outcome(FAILED, None, Counter.FAILURES, Reason.EXCEPTION),
+    ),
+    ("a discard fails", end.Discarded(ERROR), FRESH, Outcome(FAILED, reason=Reason.DISCARDED)),
+    ("undecodable is final", end.Undecodable(ERROR), FRESH, Outcome(FAILED, reason=Reason.UNDECODABLE)),
+    (
+        "a bad signature is final",
+        end.BadSignature(ERROR),
+        FRESH,
+        Outcome(FAILED, reason=Reason.BAD_SIGNATURE),
+    ),
+    ("bad arguments are final", end.BadArguments(ERROR), FRESH, Outcome(FAILED, reason=Reason.BAD_ARGUMENTS)),
+    (
+        "an unknown task waits for a newer worker",
+        end.UnknownTask(ERROR),
+        SPENT,
+        Outcome(READY, UNKNOWN_DELAY, Counter.RELEASES, Reason.UNKNOWN_TASK),
+    ),
+    (
+        "an unknown task fails at its 120th release",
+        end.UnknownTask(ERROR),
         claimed(releases=MAX_UNKNOWN - 1),
-        Outcome(
-            State.FAILED,
-            reason=Reason.UNKNOWN_TASK,
-            error=TaskError("UnknownTask", "no worker that took it knows a task 'm:f'"),
-        ),
+        Outcome(FAILED, None, Counter.RELEASES, Reason.UNKNOWN_TASK),
     ),
     (
-        "what no retry can mend is not retried",
-        Refused(Reason.UNDECODABLE, ERROR),
+        "too large a result is final",
+        end.ResultTooLarge(ERROR),
         FRESH,
-        Outcome(State.FAILED, reason=Reason.UNDECODABLE, error=ERROR),
+        Outcome(FAILED, reason=Reason.RESULT_TOO_LARGE),
+    ),
+    (
+        "a result that does not travel is final",
+        end.ResultUnserializable(ERROR),
+        FRESH,
+        Outcome(FAILED, reason=Reason.RESULT_UNSERIALIZABLE),
     ),
 ]
 
@@ -142,4 +162,31 @@ def test_decide(ending, before, expected):
 
 
 def test_the_table_has_every_ending():
-    assert {type(ending) for _, ending, *_ in TABLE} == set(get_args(Ending))
+    assert {type(ending) for _, ending, *_ in TABLE} == set(get_args(end.Ending))
+
+
+@pytest.mark.parametrize("expected", [row[3] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_every_outcome_is_a_transition_that_a_holder_may_make(expected):
+    assert may(State.RUNNING, expected.to, By.SETTLE)
+
+
+def test_a_settlement_carries_the_value_of_a_return_and_no_error():
+    made = settlement(FRESH, end.Returned(b"1"), POLICY, chance=0.5, ref=7)
+
+    assert (made.fence, made.ref, made.to, made.result, made.error) == (
+        FRESH.fence,
+        7,
+        State.SUCCEEDED,
+        b"1",
+        None,
+    )
+
+
+def test_a_settlement_of_a_retry_carries_its_error():
+    made = settlement(FRESH, end.Raised(ERROR, VALUE_ERROR), POLICY, chance=0.5, ref=None)
+
+    assert load_error(made.error) == ERROR
+
+
+def test_a_snooze_stores_no_error():
+    assert settlement(FRESH, end.Snoozed(HOUR), POLICY, chance=0.5, ref=None).error is None

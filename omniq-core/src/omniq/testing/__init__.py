@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 from omniq.testing.clock import VirtualClock
 
 if TYPE_CHECKING:
-    from omniq.testing.faults import FaultyStore
     from omniq.testing.kit import QueueConformance
 
-__all__ = ("FaultyStore", "QueueConformance", "VirtualClock")
+__all__ = ("QueueConformance", "VirtualClock")
 
 _HOME = {
-    "FaultyStore": "omniq.testing.faults",
     "QueueConformance": "omniq.testing.kit",
 }
 

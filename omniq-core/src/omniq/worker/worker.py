@@ -13,16 +13,12 @@ import msgspec
 from omniq.execution.executor import Executor
 from omniq.functions import FunctionRegistry
 from omniq.models.config import WorkerSettings
-from omniq.models.states import State
 from omniq.serialization.manager import SerializationManager
-from omniq.storage.records import TaskRecord, Where
 from omniq.storage.results import BaseResultStorage
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.worker.engine import Engine, Lifespan
 
 __all__ = ("AsyncWorker", "ThreadedWorker", "WorkerParts")
-
-IDLE_CHECK = 0.05
 
 
 class WorkerParts(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,17 +60,19 @@ class AsyncWorker:
             results = await stack.enter_async_context(parts.results.companion())
         self._engines = [
             Engine(
-                self._tasks,
-                parts.executor(one.kind)(one.concurrency),
-                parts.registry,
-                parts.serializer,
-                one,
+                tasks=self._tasks,
+                registry=parts.registry,
+                serializer=parts.serializer,
+                executors={one.kind: parts.executor(one.kind)},
+                settings=one,
                 results=results,
                 lifespan=parts.lifespan,
             )
             for one in self.settings
         ]
         self._stores = stack
+        for engine in self._engines:
+            await engine.start()
         self._running = asyncio.ensure_future(asyncio.gather(*(engine.run() for engine in self._engines)))
         return self
 
@@ -107,25 +105,7 @@ class AsyncWorker:
 
     async def idle(self) -> None:
         """Wait until nothing of these queues runs, is due, or is to be tried again; delayed tasks stay."""
-        queues = sorted({queue for one in self.settings for queue in one.queues})
-        while any(engine.busy for engine in self._engines) or await self._has_work(queues):
-            if self._running is not None and self._running.done():
-                return
-            await asyncio.sleep(IDLE_CHECK)
-
-    async def _has_work(self, queues: Sequence[str]) -> bool:
-        now = await self._tasks.server_now()
-        for queue in queues:
-            after = None
-            while True:
-                live = Where(states=frozenset({State.READY, State.RUNNING}), queue=queue)
-                page = await self._tasks.list(live, limit=200, after=after)
-                if any(_is_work(record, now) for record in page.items):
-                    return True
-                after = page.next
-                if after is None:
-                    break
-        return False
+        await asyncio.gather(*(engine.idle() for engine in self._engines))
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -133,10 +113,6 @@ class AsyncWorker:
     async def __aexit__(self, *exc: object) -> None:
         self.stop()
         await self.wait()
-
-
-def _is_work(record: TaskRecord, now: int) -> bool:
-    return record.state is State.RUNNING or record.run_at <= now or bool(record.failures or record.crashes)
 
 
 class ThreadedWorker:

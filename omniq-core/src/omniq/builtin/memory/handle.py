@@ -25,6 +25,7 @@ _CAPABILITIES = Capabilities(
         | Feature.DIRECT
         | Feature.EDGES
         | Feature.FOLLOW_UPS
+        | Feature.WINDOW_KEYS
         | Feature.KV
     ),
     batch_atomic=1 << 31,

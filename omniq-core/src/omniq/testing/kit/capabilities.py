@@ -29,7 +29,8 @@ class HandleCases(Ground):
         fresh = factory(PROJECT)
 
         assert fresh.capabilities == store.capabilities
-        assert fresh.describe() and fresh.name
+        assert fresh.describe()
+        assert fresh.name
         assert fresh.capabilities.batch_atomic >= 1
         assert fresh.capabilities.max_payload >= 256 * 1024
         assert fresh.capabilities.durability in Durability
