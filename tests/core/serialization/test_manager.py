@@ -223,13 +223,14 @@ def ext(code, content):
         ext(5, "no bytes"),
         ext(7, ["2025-13-01", 0]),
         ext(7, ["2025-01-01", 0, "../../etc/passwd"]),
-        ext(11, [10**10, 0, 0]),
-        ext(12, "ten"),
-        ext(12, [1]),
-        ext(13, b"short"),
-        ext(14, ["Popen", b"x"]),
+        ext(10, [10**10, 0, 0]),
+        ext(11, "ten"),
+        ext(11, [1]),
+        ext(12, b"short"),
+        ext(13, ["Popen", b"x"]),
+        ext(14, ["omniq.models.states:State", "ABSENT"]),
     ],
-    ids=range(19),
+    ids=range(20),
 )
 def test_hostile_bytes_are_undecodable(blob):
     for read in (manager.load_result, manager.load_arguments, trusting.load_result):
@@ -254,7 +255,7 @@ def test_extensions_in_extensions_without_end_are_undecodable():
         ("omniq.models.states:State", 16),  # an Enum is no dataclass
         ("omniq.models.task:Task", 15),
         ("nowhere:Point", 15),
-        ("builtins:tuple", 18),
+        ("builtins:tuple", 17),
         ("", 16),
         (5, 16),
     ],
@@ -262,6 +263,22 @@ def test_extensions_in_extensions_without_end_are_undecodable():
 def test_a_class_of_another_kind_or_one_that_is_not_loaded_is_undecodable(name, code):
     with pytest.raises(Undecodable):
         manager.load_result(ext(code, [name, {}]))
+
+
+class Bell:
+    rings = 0
+
+    def __init__(self, **given: Any) -> None:
+        Bell.rings += 1
+
+
+@pytest.mark.parametrize("code", [14, 15, 16, 17])
+def test_a_class_that_is_none_of_the_kinds_is_never_called(code):
+    for content in ({}, [], 1):
+        with pytest.raises(Undecodable, match=f"no .* '{Bell.__module__}:Bell' is loaded here"):
+            manager.load_result(ext(code, [f"{Bell.__module__}:Bell", content]))
+
+    assert Bell.rings == 0
 
 
 def test_a_missing_class_is_named():
