@@ -1,3 +1,3 @@
-"""The kit's asserts explain themselves."""
+"""Loads the kit's plugin for the whole suite."""
 
 pytest_plugins = ["omniq.testing"]

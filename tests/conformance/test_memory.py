@@ -1,12 +1,18 @@
-"""The memory store meets the contract."""
+"""The memory stores answer the kit."""
 
 import pytest
 
 from omniq.builtin.memory import MemoryBackend
-from omniq.testing import QueueConformance
+from omniq.testing import QueueConformance, ResultConformance
 
 
-class TestMemory(QueueConformance):
+class TestMemoryTasks(QueueConformance):
     @pytest.fixture
     def factory(self):
         return lambda project: MemoryBackend(project=project).tasks()
+
+
+class TestMemoryResults(ResultConformance):
+    @pytest.fixture
+    def factory(self):
+        return lambda project: MemoryBackend(project=project).results()

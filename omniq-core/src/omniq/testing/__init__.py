@@ -12,12 +12,22 @@ from typing import TYPE_CHECKING, Any
 from omniq.testing.clock import VirtualClock
 
 if TYPE_CHECKING:
-    from omniq.testing.kit import QueueConformance
+    from omniq.testing.faults import FaultyStore
+    from omniq.testing.kit import ExecutorConformance, QueueConformance, ResultConformance
 
-__all__ = ("QueueConformance", "VirtualClock")
+__all__ = (
+    "ExecutorConformance",
+    "FaultyStore",
+    "QueueConformance",
+    "ResultConformance",
+    "VirtualClock",
+)
 
 _HOME = {
+    "ExecutorConformance": "omniq.testing.kit",
+    "FaultyStore": "omniq.testing.faults",
     "QueueConformance": "omniq.testing.kit",
+    "ResultConformance": "omniq.testing.kit",
 }
 
 

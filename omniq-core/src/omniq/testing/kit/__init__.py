@@ -7,15 +7,17 @@ from omniq.testing.kit.capabilities import HandleCases
 from omniq.testing.kit.claim import AbandonCases, ClaimCases
 from omniq.testing.kit.edges import EdgeCases
 from omniq.testing.kit.enqueue import EnqueueCases
+from omniq.testing.kit.executors import ExecutorConformance
 from omniq.testing.kit.followups import FollowUpCases
 from omniq.testing.kit.kv import KvCases
 from omniq.testing.kit.lease import ExtendCases, ReclaimCases
+from omniq.testing.kit.results import ResultConformance
 from omniq.testing.kit.settle import SettleCases
 from omniq.testing.kit.ttl import TtlCases
 from omniq.testing.kit.unique import UniqueCases
 from omniq.testing.kit.waiting import WaitingCases
 
-__all__ = ("QueueConformance",)
+__all__ = ("ExecutorConformance", "QueueConformance", "ResultConformance")
 
 
 class QueueConformance(

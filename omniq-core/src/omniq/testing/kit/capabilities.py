@@ -116,7 +116,7 @@ class HandleCases(Ground):
     async def test_any_thread_may_call_a_direct_handle(self, store: BaseTaskQueue) -> None:
         tasks = [draft() for _ in range(8)]
 
-        await asyncio.gather(*(asyncio.to_thread(lambda t=task: drive(store.enqueue([t]))) for task in tasks))
+        await asyncio.gather(*(asyncio.to_thread(drive, store.enqueue([task])) for task in tasks))
 
         assert await states(store, [task.id for task in tasks]) == [State.READY] * 8
 
