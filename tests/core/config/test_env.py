@@ -52,8 +52,7 @@ def test_an_empty_variable_is_as_good_as_none_and_others_are_not_ours():
         (
             "OMNIQ_PROJECT_NAME",
             "a b",
-            "OMNIQ_PROJECT_NAME=a b: project name 'a b' is not allowed; "
-            "use 1 to 64 letters, digits, '_' or '-'",
+            "OMNIQ_PROJECT_NAME=a b: project name 'a b' is not allowed; use 1 to 64 letters, digits, '_' or '-'",
         ),
         (
             "OMNIQ_MAX_WORKER",

@@ -1,6 +1,7 @@
 import pytest
 
-from omniq.config.resolve import resolve
+from omniq.builtin.memory import MemoryBackend
+from omniq.config.resolve import places, resolve
 from omniq.errors import ConfigConflict, InvalidName, UnsupportedConfig
 from omniq.models.values import SECOND
 from omniq.plugins.discovery import Discovery
@@ -12,7 +13,7 @@ from omniq.plugins.registry import Registry
 def decide(tmp_path):
     plugins = Registry(Discovery([]))
     for name, schemes in (("redis", ("redis", "rediss")), ("postgres", ("postgresql",))):
-        plugins.register(Provider(name=name, factory="x:y", schemes=schemes), Role.TASKS, Role.RESULTS)
+        plugins.register(Provider(name=name, factory="no:driver", schemes=schemes), Role.TASKS, Role.RESULTS)
 
     def decide(environ=None, **given):
         variables = {f"OMNIQ_{key}": value for key, value in (environ or {}).items()}
@@ -48,7 +49,6 @@ ROWS = [  # arguments, environment, tasks, results
     ({"backend": "A"}, {"TASK_QUEUE_URL": "redis://b", "RESULT_STORAGE_URL": "redis://c"}, "A", None),
     ({"task_queue": "A"}, {"RESULT_STORAGE_URL": "redis://c"}, "A", "redis://c"),
     ({"task_queue": "A"}, {"BACKEND": "redis://b"}, "A", None),
-    ({"task_queue": "A", "backend": "B"}, {}, "A", "B"),
     ({"task_queue": "A", "result_storage": "C"}, {"BACKEND": "redis://b"}, "A", "C"),
     ({"result_storage": "C"}, {"BACKEND": "redis://b"}, "redis://b", "C"),
     ({}, {"BACKEND": "redis://b", "RESULT_STORAGE_URL": "redis://c"}, "redis://b", "redis://c"),
@@ -72,6 +72,15 @@ def test_a_type_that_disagrees_with_its_url_is_a_conflict_that_names_both(decide
 
     assert str(caught.value) == (
         f"OMNIQ_{key}_TYPE=redis, but OMNIQ_{key}_URL starts with postgresql://; remove one of the two"
+    )
+
+
+def test_a_backend_beside_a_task_queue_is_a_conflict(decide):
+    with pytest.raises(ConfigConflict) as caught:
+        decide(backend="redis://:secret@a", task_queue="redis://b")
+
+    assert str(caught.value) == (
+        "the backend is 'redis://:***@a', but task_queue is 'redis://b'; remove one of the two"
     )
 
 
@@ -108,3 +117,20 @@ def test_no_password_is_shown(decide):
 
     assert "secret" not in repr(config)
     assert "redis://:***@host/0" in repr(config)
+
+
+def test_places_are_backends_and_results_stay_with_the_tasks_unless_told():
+    plugins = Registry(Discovery([]))
+    mine = MemoryBackend()
+    plugins.register(Provider(name="own", factory=f"{__name__}:made"), Role.RESULTS)
+    config = resolve(backend=mine, environ={})
+
+    together = places(config, plugins)
+    apart = places(resolve(backend=mine, result_storage="own", project="shop", environ={}), plugins)
+
+    assert (together.tasks, together.results) == (mine, None)
+    assert apart.results.project == "shop"
+
+
+def made(options, *, project):
+    return MemoryBackend(options, project)

@@ -60,9 +60,7 @@ def test_a_password_is_never_shown(text, shown):
     assert str(parse_url(text)) == shown
 
 
-@pytest.mark.parametrize(
-    "text", ["redis://me:secret@host:port/0", "redis://me:secret@[::1/0", "x?password=secret"]
-)
+@pytest.mark.parametrize("text", ["redis://me:secret@host:port/0", "redis://me:secret@[::1/0", "x?password=secret"])
 def test_an_error_does_not_show_the_password(text):
     with pytest.raises(InvalidOption) as caught:
         parse_url(text)

@@ -61,9 +61,7 @@ def test_a_hook_with_a_wrong_signature_is_recorded(shelf):
 
 
 def test_a_hook_that_gives_no_provider_is_recorded(shelf):
-    text = (
-        "from omniq.plugins.specs import hookimpl\n@hookimpl\ndef omniq_queue_providers(): return ('acme',)\n"
-    )
+    text = "from omniq.plugins.specs import hookimpl\n@hookimpl\ndef omniq_queue_providers(): return ('acme',)\n"
     discovery = Discovery([shelf.put("acme", plugin=text)])
 
     discovery.load("acme")

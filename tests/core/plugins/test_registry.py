@@ -58,8 +58,13 @@ def test_an_unknown_name_gets_a_close_match_and_what_is_installed(shelf):
 
 
 def test_a_first_party_name_that_is_not_installed_gets_the_command(shelf):
-    with pytest.raises(BackendNotFound, match=r'to install it: pip install "omniq\[sqlite\]"'):
+    with pytest.raises(BackendNotFound, match=r'to install it, .*: pip install "omniq\[sqlite\]"'):
         registry(shelf.put("acme")).backend("sqlite:///jobs.db", project="shop")
+
+
+def test_a_planned_backend_is_said_to_be_so():
+    with pytest.raises(BackendNotFound, match="'redis' is planned and not part of this version"):
+        registry().backend("redis://host/0", project="shop")
 
 
 def test_a_bare_path_is_told_how_to_write_it():
@@ -84,8 +89,7 @@ def test_a_broken_plugin_is_fatal_only_when_it_is_selected(shelf):
         backends.backend("bad:x", project="shop")
 
     assert str(caught.value) == (
-        "task queue 'bad' from acme-omniq 0.3.1 cannot be loaded: "
-        "ModuleNotFoundError: No module named 'no_such_sdk'"
+        "task queue 'bad' from acme-omniq 0.3.1 cannot be loaded: ModuleNotFoundError: No module named 'no_such_sdk'"
     )
 
 
@@ -136,9 +140,7 @@ def test_an_unknown_option_is_refused_with_a_suggestion(shelf):
     with pytest.raises(InvalidOption) as caught:
         registry(shelf.put("acme")).backend("acme:x?syncronous=FULL", project="shop")
 
-    assert str(caught.value) == (
-        "option 'syncronous': backend 'acme' has no such option, did you mean 'synchronous'?"
-    )
+    assert str(caught.value) == ("option 'syncronous': backend 'acme' has no such option, did you mean 'synchronous'?")
 
 
 def test_a_missing_option_is_named(shelf):

@@ -36,9 +36,7 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         if key == variable or key in _ELSEWHERE or not text.strip():
             continue
         if key == "CONFIG":
-            raise UnsupportedConfig(
-                f"{variable}={text}", f"unset it and give {PREFIX}* variables or arguments instead"
-            )
+            raise UnsupportedConfig(f"{variable}={text}", f"unset it and give {PREFIX}* variables or arguments instead")
         reader = READERS.get(key)
         if reader is None:
             close = difflib.get_close_matches(key, [*READERS, *_ELSEWHERE], n=1)

@@ -17,12 +17,12 @@ import msgspec
 from omniq.config import settings
 from omniq.config.env import PREFIX, READERS, read_environment
 from omniq.errors import ConfigConflict, UnsupportedConfig
-from omniq.models.url import looks_like_url, mask, scheme_of
+from omniq.models.url import mask, scheme_of
 from omniq.models.values import Micros, check_name
 from omniq.plugins.provider import Role
-from omniq.plugins.registry import Registry, registry
+from omniq.plugins.registry import Backend, Registry, registry
 
-__all__ = ("Config", "resolve")
+__all__ = ("Config", "Places", "places", "resolve")
 
 _FILES = ("omniq.yaml", "omniq.yml")
 
@@ -60,9 +60,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return self.thread_workers if kind == "thread" else self.max_workers
 
     def __repr__(self) -> str:
-        shown = (
-            f"{name}={_shown(getattr(self, name))}" for name in self.__struct_fields__ if name != "origins"
-        )
+        shown = (f"{name}={_shown(getattr(self, name))}" for name in self.__struct_fields__ if name != "origins")
         return f"Config({', '.join(shown)})"
 
 
@@ -78,42 +76,37 @@ def resolve(
 ) -> Config:
     """Decide every setting; an argument that is None is not given.
 
-    `backend` is for tasks and results, `task_queue` and `result_storage` for one of them. `environ` and
-    `folder` stand for the process's own.
+    `backend` is for tasks and results, `task_queue` and `result_storage` for one of them; results that nobody
+    gave a place stay with the tasks. `environ` and `folder` stand for the process's own.
 
     Raises:
         ConfigError: a variable is unknown or malformed.
-        ConfigConflict: a type and a URL disagree.
+        ConfigConflict: a type and a URL disagree, or `backend` and `task_queue` are both given.
         UnsupportedConfig: OMNIQ_CONFIG or an omniq.yaml is there.
     """
     for name in _FILES:
         if (file := (folder or Path.cwd()) / name).exists():
-            raise UnsupportedConfig(
-                str(file), f"move it away and give {PREFIX}* variables or arguments instead"
-            )
+            raise UnsupportedConfig(str(file), f"move it away and give {PREFIX}* variables or arguments instead")
     given = read_environment(os.environ if environ is None else environ)
     values = {key: given.get(key, getattr(settings, key)) for key in READERS}
     origins = {key: f"environment {PREFIX}{key}" if key in given else "default" for key in READERS}
     if project is not None:
         values["PROJECT_NAME"], origins["PROJECT_NAME"] = check_name("project", project), "argument"
 
-    env_tasks = _typed("TASK_QUEUE", Role.TASKS, given, plugins)
-    env_results = _typed("RESULT_STORAGE", Role.RESULTS, given, plugins)
-    tasks, origin = _first(
-        (task_queue, "argument"),
-        (backend, "argument"),
-        (env_tasks, f"environment {PREFIX}TASK_QUEUE_*"),
-        (given.get("BACKEND"), f"environment {PREFIX}BACKEND"),
-        (_default_url(values["BASE_DIR"]), "default"),
-    )
-    # A backend holds both, so one that is given beside a task queue of the same origin still has the results.
-    results, results_origin = _first(
-        (result_storage, "argument"),
-        (backend if task_queue is not None else None, "argument"),
-        (env_results if backend is None else None, f"environment {PREFIX}RESULT_STORAGE_*"),
-        (given.get("BACKEND") if origin.endswith("TASK_QUEUE_*") else None, f"environment {PREFIX}BACKEND"),
-        (None, "with the tasks"),
-    )
+    if backend is not None and task_queue is not None:
+        raise ConfigConflict(f"the backend is {_named(backend)}", f"task_queue is {_named(task_queue)}")
+    env_backend = given.get("BACKEND"), f"environment {PREFIX}BACKEND"
+    env_tasks = _typed("TASK_QUEUE", Role.TASKS, given, plugins), f"environment {PREFIX}TASK_QUEUE_*"
+    env_results = _typed("RESULT_STORAGE", Role.RESULTS, given, plugins), f"environment {PREFIX}RESULT_STORAGE_*"
+    told = backend if backend is not None else task_queue
+    default = _default_url(values["BASE_DIR"]), "default"
+    tasks, origin = _first((told, "argument"), env_tasks, env_backend, default)
+    choices = [(result_storage, "argument")]
+    if backend is None:
+        choices.append(env_results)
+    if told is None and env_tasks[0] is not None:  # a backend is for both, so it still has the results
+        choices.append(env_backend)
+    results, results_origin = _first(*choices, (None, "with the tasks"))
     return Config(
         project=values["PROJECT_NAME"],
         base_dir=values["BASE_DIR"],
@@ -136,6 +129,22 @@ def resolve(
     )
 
 
+class Places(msgspec.Struct, frozen=True, kw_only=True):
+    """The backends of the roles, not open. `results` is None where results stay with the tasks."""
+
+    tasks: Backend
+    results: Backend | None
+
+
+def places(config: Config, plugins: Registry = registry) -> Places:
+    """Make the backends that a configuration names; raises as `Registry.backend`."""
+    results = config.results
+    return Places(
+        tasks=plugins.backend(config.tasks, project=config.project),
+        results=None if results is None else plugins.backend(results, project=config.project, role=Role.RESULTS),
+    )
+
+
 def _first(*choices: tuple[Any, str]) -> tuple[Any, str]:
     for value, origin in choices[:-1]:
         if value is not None:
@@ -151,9 +160,7 @@ def _typed(key: str, role: Role, given: Mapping[str, Any], plugins: Registry) ->
     provider = plugins.provider(kind, role)
     scheme = scheme_of(url)
     if scheme not in (provider.name, *provider.schemes):
-        raise ConfigConflict(
-            f"{PREFIX}{key}_TYPE={kind}", f"{PREFIX}{key}_URL starts with {scheme or mask(url)}://"
-        )
+        raise ConfigConflict(f"{PREFIX}{key}_TYPE={kind}", f"{PREFIX}{key}_URL starts with {scheme or mask(url)}://")
     distribution = kind.rpartition(":")[0]
     return f"{distribution}:{url}" if distribution else url
 
@@ -168,4 +175,8 @@ def _placed(what: Any, base_dir: str) -> Any:
 
 
 def _shown(value: object) -> str:
-    return repr(mask(value)) if isinstance(value, str) and looks_like_url(value) else repr(value)
+    return repr(mask(value)) if isinstance(value, str) else repr(value)
+
+
+def _named(value: object) -> str:
+    return _shown(value) if isinstance(value, str) else type(value).__name__

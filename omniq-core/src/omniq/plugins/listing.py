@@ -69,9 +69,7 @@ def row_of(offer: Offer, offers: Iterable[Offer], *, check: bool) -> Listed:
 
 def row_of_bad(name: str, source: Source, state: str, why: str) -> Listed:
     """Describe what could not be loaded or was not allowed to be."""
-    return Listed(
-        name=name, role=None, state=state, distribution=source.distribution, version=source.version, why=why
-    )
+    return Listed(name=name, role=None, state=state, distribution=source.distribution, version=source.version, why=why)
 
 
 def dotted(api: tuple[int, int]) -> str:

@@ -37,6 +37,11 @@ __all__ = ("EXTRAS", "Backend", "Registry", "registry")
 EXTRAS = {"sqlite": "sqlite"}
 """Which extra of the `omniq` distribution brings a name or URL scheme of a first-party backend."""
 
+LATER = frozenset(
+    {"abfs", "file", "gevent", "gs", "nats", "postgres", "postgresql", "process", "redis", "rediss", "s3"}
+)
+"""First-party names and schemes that are planned and not part of this version."""
+
 _QUALIFIED = re.compile(r"(?P<distribution>[A-Za-z0-9][A-Za-z0-9._-]*):(?P<rest>[A-Za-z].*)", re.DOTALL)
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _STORES: dict[Role, tuple[str, type]] = {
@@ -124,9 +129,7 @@ class Registry:
         for broken in found.broken:
             rows.append(row_of_bad(broken.name, broken.source, "broken", broken.why))
         for one in found.shut_out:
-            rows.append(
-                row_of_bad(one.name, one.source, "shut out", "OMNIQ_PLUGINS does not name its distribution")
-            )
+            rows.append(row_of_bad(one.name, one.source, "shut out", "OMNIQ_PLUGINS does not name its distribution"))
         return rows
 
     @property
@@ -157,9 +160,7 @@ class Registry:
     def _candidates(self, role: Role, name: str, distribution: str) -> list[Offer]:
         if not distribution:
             registered = [
-                offer
-                for offer in self._registered.values()
-                if offer.role is role and _answers(offer.provider, name)
+                offer for offer in self._registered.values() if offer.role is role and _answers(offer.provider, name)
             ]
             if registered:
                 return registered[-1:]
@@ -203,7 +204,9 @@ def _hints(name: str, offers: Iterable[Offer], found: Discovery) -> Iterable[str
         yield f"for a file write 'sqlite:///{name}'"
     yield "installed: " + (", ".join(f"{one} ({source})" for one, source in sorted(known.items())) or "none")
     if name in EXTRAS:
-        yield f'to install it: pip install "omniq[{EXTRAS[name]}]"'
+        yield f'to install it, from a checkout or wheels of the same version: pip install "omniq[{EXTRAS[name]}]"'
+    if name in LATER:
+        yield f"{name!r} is planned and not part of this version"
     for broken in found.broken:
         yield f"not loaded: {broken.source}, entry point {broken.name!r}: {broken.why}"
     for one in found.shut_out:
