@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
+from itertools import groupby
 
 from omniq.storage.model.record import GONE, READY, RUNNING, SUCCEEDED, WAITING, Entry, Record, keep_until
 
@@ -39,8 +40,8 @@ class Heap:
         entries = self.entries
         heappush(entries, entry)
         if len(entries) > self._ceiling:
-            entries[:] = filter(self._true, entries)  # in place: a claim may be walking this list
-            heapify(entries)
+            true = sorted(filter(self._true, entries))  # sorted, so that one that is there twice shows
+            entries[:] = [one for one, _ in groupby(true)]  # in place: a claim may be walking this list
             self._ceiling = 2 * len(entries) + _SLACK
 
     def top(self) -> Entry | None:

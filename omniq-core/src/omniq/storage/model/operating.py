@@ -91,8 +91,6 @@ def _requeue(table: Table, now: Micros, record: Record | None, delay: Micros) ->
     record.note = b""
     record.finished_at = 0
     record.expires_at = None if task.ttl is None else now + task.ttl  # a given time has served
-    if record.expires_at is not None:
-        table.expiries.push((record.expires_at, record.seq, record))
     record.enqueued_at = now
     record.run_at = now + delay
     if task.unique is not None:

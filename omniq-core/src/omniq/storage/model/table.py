@@ -125,6 +125,8 @@ class Table:
         queue = self.queues[record.task.queue]
         queue.counts[record.state] -= 1
         queue.counts[READY] += 1
+        if record.expires_at is not None and record.state != WAITING:
+            self.expiries.push((record.expires_at, record.seq, record))
         record.state = READY
         queue.add(record)
         if self.changes is not None:
