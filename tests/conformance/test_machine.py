@@ -3,7 +3,6 @@
 import tempfile
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, settings
 
 from omniq.builtin.memory import MemoryBackend
@@ -11,8 +10,9 @@ from omniq.testing.machine import lockstep
 from omniq_sqlite.backend import SQLiteBackend
 from omniq_sqlite.options import SQLiteOptions
 
-pytestmark = pytest.mark.timeout(300)
-COMMON = settings(
+FULL = settings(
+    max_examples=30,
+    stateful_step_count=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -29,6 +29,6 @@ def sqlite(stack):
 
 
 TestMemory = lockstep(memory).TestCase
-TestMemory.settings = settings(COMMON, max_examples=60, stateful_step_count=40)
+TestMemory.settings = FULL
 TestSQLite = lockstep(sqlite).TestCase
-TestSQLite.settings = settings(COMMON, max_examples=10, stateful_step_count=30)
+TestSQLite.settings = FULL

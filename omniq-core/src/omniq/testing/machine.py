@@ -104,10 +104,12 @@ class LockStep(RuleBasedStateMachine):
             "ttl": draw(st.sampled_from([None, None, SECOND, MINUTE])),
         }
         if draw(st.integers(0, 3)) == 0:
-            changes["unique"] = key(
-                draw(st.sampled_from("kl")), until=(until := draw(st.sampled_from(Until))),
-                window=MINUTE if until is Until.WINDOW else 0,
-            )  # fmt: skip
+            kinds = [Until.TERMINAL, Until.STARTED]
+            if self.has(Feature.WINDOW_KEYS):
+                kinds.append(Until.WINDOW)
+            until = draw(st.sampled_from(kinds))
+            window = MINUTE if until is Until.WINDOW else 0
+            changes["unique"] = key(draw(st.sampled_from("kl")), until=until, window=window)
         if draw(st.integers(0, 9)) == 0:
             changes["insert_before"] = self.clock() + draw(st.sampled_from([0, SECOND]))
         if graph and self.has(Feature.EDGES) and self.written and draw(st.booleans()):
