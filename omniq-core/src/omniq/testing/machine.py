@@ -207,12 +207,12 @@ class LockStep(RuleBasedStateMachine):
         note: bytes | None,
         data: st.DataObject,
     ) -> None:
-        after = ()
+        after: tuple[NewTask, ...] = ()
         if self.has(Feature.FOLLOW_UPS) and data.draw(st.integers(0, 3)) == 0:
             after = (self.make(data, graph=False),)
             self.written += after
         ready, failed = to is State.READY, to is State.FAILED
-        how = {
+        how: dict[str, Any] = {
             "to": to,
             "count": count if ready or failed else None,
             "delay": delay if ready else None,
