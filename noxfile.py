@@ -22,7 +22,7 @@ def install(session: nox.Session, *groups: str) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests."""
-    install(session, "test", "types", "build")
+    install(session, "test", "types", "build", "lint")
     session.run("pytest", *session.posargs)
 
 
