@@ -74,9 +74,7 @@ def huey_memory(folder: Path, n: int) -> float:
 
 
 def _consumed(huey: Any, n: int) -> float:
-    consumer = Consumer(
-        huey, workers=10, worker_type="thread", periodic=False, initial_delay=0.001, max_delay=0.01
-    )
+    consumer = Consumer(huey, workers=10, worker_type="thread", periodic=False, initial_delay=0.001, max_delay=0.01)
     began = time.perf_counter()
     consumer.start()
     while huey.result_count() < n:

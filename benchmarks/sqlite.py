@@ -118,9 +118,7 @@ def huey_round_trips(folder: Path, n: int) -> float:
         "huey, _ = peers.huey_on(pathlib.Path(sys.argv[1]))\n"
         "Consumer(huey, workers=10, periodic=False, initial_delay=0.001, max_delay=0.01).run()"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(folder), str(HERE)], stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(folder), str(HERE)], stderr=subprocess.DEVNULL)
     try:
         task(0).get(blocking=True, timeout=20, backoff=1.0, max_delay=0.001)
         took = []

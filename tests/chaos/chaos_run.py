@@ -134,9 +134,7 @@ async def run(url: str, folder: Path, plan: Plan) -> History:
 
     seen: list[Ended] = []
     async with oq:
-        handles = await oq.enqueue_many(
-            [work.bind(number, plan.milliseconds) for number in range(plan.tasks)]
-        )
+        handles = await oq.enqueue_many([work.bind(number, plan.milliseconds) for number in range(plan.tasks)])
         accepted = [handle.id for handle in handles]
         field = _Field(folder, plan)
         try:
@@ -162,9 +160,7 @@ async def _until_all_ended(oq: Any, field: _Field, plan: Plan) -> None:
         if done != last:
             last, moved_at = done, time.monotonic()
         elif time.monotonic() - moved_at > FUSE:
-            raise RuntimeError(
-                f"stuck at {done} of {plan.tasks}, {dict(counts)}; the workers say:\n{field.tails()}"
-            )
+            raise RuntimeError(f"stuck at {done} of {plan.tasks}, {dict(counts)}; the workers say:\n{field.tails()}")
         await asyncio.sleep(0.02)
 
 
@@ -197,9 +193,7 @@ def _bodies(folder: Path) -> tuple[list[Run], list[Fault]]:
                 continue
             key = (entry["pid"], entry["id"], entry["attempt"], entry["claim"])
             if entry["op"] == "start":
-                open_runs[key] = Run(
-                    task_id=key[1], attempt=key[2], claim=key[3], pid=key[0], started_at=entry["at"]
-                )
+                open_runs[key] = Run(task_id=key[1], attempt=key[2], claim=key[3], pid=key[0], started_at=entry["at"])
             else:
                 open_runs[key] = msgspec.structs.replace(open_runs[key], ended_at=entry["at"])
     return list(open_runs.values()), stalls
@@ -211,9 +205,7 @@ def _text(path: Path) -> str:
 
 def main() -> None:
     """Run one plan from the command line and print its verdict; exit 1 if it is not right."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backend", help="default: a new SQLite file")
     for field in msgspec.structs.fields(Plan):
         parser.add_argument(f"--{field.name}", type=field.type, default=field.default)

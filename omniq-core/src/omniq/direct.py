@@ -45,6 +45,4 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
     finally:
         _mark.depth -= 1
     coroutine.close()
-    raise MustNotSuspend(
-        "a coroutine suspended under the direct mark; this is a bug of the store, please report it"
-    )
+    raise MustNotSuspend("a coroutine suspended under the direct mark; this is a bug of the store, please report it")

@@ -1,212 +1,230 @@
-"""Names and functions: how a task's name is made, and how a worker finds the body behind it.
+"""Task names and the functions behind them.
 
-Invariant: data never makes this process import a module outside the allowed prefixes.
+A name that arrives in data is looked up among the registered tasks. One that is not there is imported only if
+its module is one that the app vouches for: it holds a registered task, was allowed by prefix, or is the script
+that runs.
+
+Invariant: data never makes anything else run. What an import finds must be a function that calls itself by
+exactly the name that was asked for, so `shop.tasks:os.system` finds nothing.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
-import sys
+import logging
+import types
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
-import msgspec
-
+from omniq.annotations import Check, Misfit, checker, hints_of
 from omniq.errors import BadArguments, DuplicateTask, UnnamedTask
 from omniq.models.values import check_task_name
+from omniq.names import MAINS, find_object, loaded_module, module_name, object_name
 
-__all__ = ("Function", "FunctionRegistry", "module_name", "task_name")
+__all__ = ("Function", "FunctionRegistry", "task_name")
 
-_MAIN = ("__main__", "__mp_main__")
-
-
-def module_name(name: str) -> str:
-    """Give the name by which another process could import a module.
-
-    For the program itself that is the name given to `python -m`, or the stem of its file; in a notebook or
-    under `-c` it stays `__main__`.
-    """
-    if name not in _MAIN:
-        return name
-    module = sys.modules.get("__main__")
-    spec = getattr(module, "__spec__", None)
-    if spec is not None and spec.name not in _MAIN:
-        return str(spec.name).removesuffix(".__main__")
-    file = getattr(module, "__file__", None)
-    return Path(file).stem if file and str(file).endswith(".py") else "__main__"
+_log = logging.getLogger("omniq.functions")
 
 
 def task_name(function: Callable[..., Any]) -> str:
-    """Give a function its name, `module:qualname`.
+    """Give the name under which every process finds this function, `module:qualname`.
 
     Raises:
-        UnnamedTask: nested, a lambda or a bound method: no other process could find it.
+        UnnamedTask: nested, a lambda, bound, or an object that is called.
+        InvalidName: the name has characters that some engine could not store.
     """
-    qualname = getattr(function, "__qualname__", None)
-    module = getattr(function, "__module__", None)
-    if qualname is None or module is None:
-        raise UnnamedTask(f"{type(function).__name__} object")
-    if "<" in qualname:
-        raise UnnamedTask(f"lambda in {module}" if "<lambda>" in qualname else f"nested function {qualname}")
-    if inspect.ismethod(function):
-        raise UnnamedTask(f"bound method {qualname}")
-    return check_task_name(f"{module_name(module)}:{qualname}")
+    bound = getattr(function, "__self__", None)
+    name = object_name(function)
+    if name is None or not (bound is None or isinstance(bound, types.ModuleType)):
+        raise UnnamedTask(getattr(function, "__qualname__", None) or repr(type(function).__qualname__))
+    return check_task_name(name)
 
 
 class Function:
-    """One task body, with what is known of it once: its kind and its annotated arguments."""
+    """A function under its task name; what checks its arguments is built at the first call."""
 
-    __slots__ = ("_arguments", "asynchronous", "function", "name")
+    __slots__ = ("_binder", "asynchronous", "function", "name")
 
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self.name = name
         self.function = function
-        self.asynchronous = inspect.iscoroutinefunction(function)
-        self._arguments: _Arguments | None = None
+        self.asynchronous = _asynchronous(function)
+        self._binder: _Binder | None = None
 
     def bind(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Check decoded arguments against the signature and its annotations.
+        """Check decoded arguments against signature and annotations, and give what to call with.
 
         Raises:
-            BadArguments: they do not fit.
+            BadArguments: one is missing, unknown or of another type; the text has no values.
         """
-        arguments = self._arguments
-        if arguments is None:
-            arguments = self._arguments = _Arguments(self.function)
-        try:
-            return arguments.convert(args, kwargs)
-        except (TypeError, msgspec.ValidationError) as why:
-            raise BadArguments(self.name, str(why)) from None
+        binder = self._binder
+        if binder is None:
+            binder = self._binder = _Binder(self.name, self.function)
+        return binder.bind(args, kwargs)
 
     @property
     def place(self) -> str:
-        """Where the function is written: "file.py:12"."""
-        code = getattr(inspect.unwrap(self.function), "__code__", None)
-        return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(self.function)
+        """Where the function is written: "shop/mail.py:12"."""
+        return _place(self.function)
 
 
-class _Arguments:
-    """The parameters of one function, ready to check a call against."""
+class _Binder:
+    """One signature, taken apart once."""
 
-    __slots__ = ("_fixed", "_kinds", "_signature", "_trivial")
+    __slots__ = ("_checks", "_kinds", "_most", "_name", "_named", "_needed", "_signature")
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        self._name = name
         self._signature = inspect.signature(function)
-        try:
-            hints = get_type_hints(function)
-        except Exception:  # a hint that only a type checker can resolve: leave that function unchecked
-            hints = {}
-        parameters = self._signature.parameters.values()
-        self._kinds = {p.name: hints[p.name] for p in parameters if hints.get(p.name, Any) is not Any}
-        self._fixed = tuple(
-            hints.get(p.name, Any)
-            for p in parameters
-            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        )
-        self._trivial = all(isinstance(kind, type) for kind in self._fixed if kind is not Any)
+        hints = hints_of(function)
+        parameters = list(self._signature.parameters.values())
+        self._named = {one.name: checker(hints[one.name]) if one.name in hints else None for one in parameters}
+        self._kinds = {one.name: one.kind for one in parameters}
+        plain = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+        required = [one for one in parameters if one.default is one.empty and not _variadic(one)]
+        self._checks: list[Check | None] = [self._named[one.name] for one in plain]
+        self._most = len(plain)
+        # A required keyword-only argument: no call without keywords can be right.
+        self._needed = len(required) if all(one in plain for one in required) else self._most + 1
 
-    def convert(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        if (
-            not kwargs
-            and self._trivial
-            and len(args) == len(self._fixed)
-            and all(kind is Any or type(value) is kind for kind, value in zip(self._fixed, args, strict=True))
-        ):
-            return tuple(args), kwargs
-        bound = self._signature.bind(*args, **kwargs)
-        for name, kind in self._kinds.items():
-            if name not in bound.arguments:
+    def bind(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if kwargs or not self._needed <= len(args) <= self._most:
+            return self._bind_any(args, kwargs)
+        try:
+            for index, value in enumerate(args):
+                check = self._checks[index]
+                if check is not None:
+                    args[index] = check(value)
+        except Misfit:
+            return self._bind_any(args, kwargs)
+        return tuple(args), kwargs
+
+    def _bind_any(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as why:
+            raise BadArguments(self._name, str(why)) from None
+        for name, value in bound.arguments.items():
+            check = self._named[name]
+            if check is None:
                 continue
-            value, parameter = bound.arguments[name], self._signature.parameters[name]
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                bound.arguments[name] = tuple(_fit(one, kind, name) for one in value)
-            elif parameter.kind is parameter.VAR_KEYWORD:
-                bound.arguments[name] = {key: _fit(one, kind, key) for key, one in value.items()}
+            if self._kinds[name] is inspect.Parameter.VAR_POSITIONAL:
+                bound.arguments[name] = tuple(self._checked(check, f"*{name}", item) for item in value)
+            elif self._kinds[name] is inspect.Parameter.VAR_KEYWORD:
+                bound.arguments[name] = {key: self._checked(check, key, item) for key, item in value.items()}
             else:
-                bound.arguments[name] = _fit(value, kind, name)
+                bound.arguments[name] = self._checked(check, name, value)
         return bound.args, bound.kwargs
 
-
-def _fit(value: Any, kind: Any, name: str) -> Any:
-    if isinstance(kind, type) and type(value) is kind:
-        return value
-    try:
-        return msgspec.convert(value, kind, strict=True, from_attributes=False)
-    except msgspec.ValidationError as why:
+    def _checked(self, check: Check, name: str, value: Any) -> Any:
         try:
-            if isinstance(value, kind):
-                return value
-        except TypeError:
-            pass
-        raise msgspec.ValidationError(f"argument {name!r}: {why}") from None
-    except TypeError:  # a type that msgspec does not know: what can be asked is asked
-        try:
-            fits = isinstance(value, kind)
-        except TypeError:
-            return value
-        if not fits:
-            raise msgspec.ValidationError(
-                f"argument {name!r}: expected {getattr(kind, '__name__', kind)}, got {type(value).__name__}"
-            ) from None
-        return value
+            return check(value)
+        except Misfit as why:
+            raise BadArguments(self._name, f"{name!r} {why}") from None
 
 
 class FunctionRegistry:
-    """The functions that a worker may run, by name."""
+    """The tasks of one app by name, and the modules that it vouches for."""
 
     def __init__(self) -> None:
         self._functions: dict[str, Function] = {}
-        self._allowed: set[str] = set()
+        self._prefixes: set[str] = set()
+        self.queues: set[str] = set()
+        """The queues that declarations name: what a worker without a list serves, beside the default."""
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._functions
 
     def add(self, name: str, function: Callable[..., Any], *, replace: bool = False) -> Function:
-        """Register a function; the same function again, or one of a reloaded `__main__`, takes its place.
+        """Register a function, and vouch for its module.
+
+        The same function again changes nothing. In `__main__`, where a cell is run again, the new one wins.
 
         Raises:
-            DuplicateTask: another function has this name.
+            DuplicateTask: another function has this name, and `replace` is not set.
+            InvalidName: the name has characters that some engine could not store.
         """
-        new = Function(check_task_name(name), function)
-        old = self._functions.get(name)
-        in_main = getattr(function, "__module__", None) in _MAIN
-        if old is not None and not replace and not in_main and old.place != new.place:
-            raise DuplicateTask(name, old.place, new.place)
-        self._functions[name] = new
-        module = getattr(function, "__module__", None)
-        if module and module not in _MAIN:
-            self._allowed.add(module)
-        return new
+        check_task_name(name)
+        known = self._functions.get(name)
+        if known is not None:
+            if known.function is function:
+                return known
+            first, second = known.place, _place(function)
+            again = first == second or _module(function) in MAINS
+            if not (replace or again):
+                raise DuplicateTask(name, first, second)
+        known = self._functions[name] = Function(name, function)
+        self._prefixes.add(module_name(_module(function)))
+        return known
 
     def allow(self, prefix: str) -> None:
-        """Let names below this module be imported when a task asks for them."""
-        self._allowed.add(prefix.rstrip("."))
+        """Vouch for a module and all below it: `shop` covers `shop` and `shop.mail`, not `shopping`."""
+        self._prefixes.add(prefix.rstrip("."))
 
     def find(self, name: str) -> Function | None:
-        """Give the function of this name; one not registered is imported if its module is allowed."""
-        found = self._functions.get(name)
-        return found if found is not None else self._import(name)
+        """Give the function with this name, importing its module if the app vouches for it."""
+        known = self._functions.get(name)
+        if known is not None:
+            return known
+        module = name.partition(":")[0]
+        if ":" not in name or not self._allowed(module) or not _import(module):
+            return None
+        known = self._functions.get(name)  # the import may have registered it
+        if known is None:
+            function = _callable(find_object(name), name)
+            if function is None:
+                return None
+            known = self._functions[name] = Function(name, function)
+        return known
 
     def names(self) -> list[str]:
-        """List the registered names."""
+        """Give the names of all registered tasks, sorted."""
         return sorted(self._functions)
 
-    def _import(self, name: str) -> Function | None:
-        module_path, _, qualname = name.partition(":")
-        if not qualname:
-            return None
-        if module_path == module_name("__main__"):
-            target: Any = sys.modules["__main__"]
-        elif any(module_path == one or module_path.startswith(f"{one}.") for one in self._allowed):
-            try:
-                target = importlib.import_module(module_path)
-            except ImportError:
-                return None
-        else:
-            return None
-        for part in qualname.split("."):
-            target = getattr(target, part, None)
-        target = getattr(target, "function", target)  # a Task stands for its function
-        if not callable(target):
-            return None
-        found = self._functions[name] = Function(name, target)
+    def _allowed(self, module: str) -> bool:
+        return module == module_name("__main__") or any(
+            module == prefix or module.startswith(prefix + ".") for prefix in self._prefixes
+        )
+
+
+def _import(module: str) -> bool:
+    if loaded_module(module) is not None:
+        return True
+    try:
+        importlib.import_module(module)
+    except Exception as why:  # a user's module may raise anything while it loads
+        _log.warning("module %s cannot be imported: %s: %s", module, type(why).__name__, why)
+        return False
+    return True
+
+
+def _callable(found: Any, name: str) -> Callable[..., Any] | None:
+    """Give the function inside a decorated task or static method, if it goes by this very name."""
+    if isinstance(found, staticmethod) or not isinstance(found, types.FunctionType):
+        found = getattr(found, "__wrapped__", found)
+    if isinstance(found, types.FunctionType) and object_name(found) == name:
         return found
+    return None
+
+
+def _asynchronous(function: Callable[..., Any]) -> bool:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004
+    )
+
+
+def _variadic(parameter: inspect.Parameter) -> bool:
+    return parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+
+
+def _module(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__module__", None) or "__main__")
+
+
+def _place(function: Callable[..., Any]) -> str:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else _module(function)

@@ -12,16 +12,12 @@ def test_a_plain_policy_takes_no_bytes():
 
 
 def test_a_policy_survives_the_way_through_the_store():
-    policy = TaskPolicy(
-        retries=Retries(max=7, give_up_on=("builtins:KeyError",)), timeout=SECOND, metadata={"a": "b"}
-    )
+    policy = TaskPolicy(retries=Retries(max=7, give_up_on=("builtins:KeyError",)), timeout=SECOND, metadata={"a": "b"})
 
     assert load_policy(dump_policy(policy)) == policy
 
 
-@pytest.mark.parametrize(
-    ("failures", "delay"), [(1, 1), (2, 2), (3, 4), (12, 2048), (13, 3600), (5000, 3600)]
-)
+@pytest.mark.parametrize(("failures", "delay"), [(1, 1), (2, 2), (3, 4), (12, 2048), (13, 3600), (5000, 3600)])
 def test_the_back_off_doubles_up_to_its_cap(failures, delay):
     assert backoff(Retries(jitter=False), failures, chance=0.0) == delay * SECOND
 

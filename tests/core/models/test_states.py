@@ -50,11 +50,7 @@ def test_a_terminal_state_is_left_by_requeue_delete_and_sweep_only(state):
 
 
 def test_only_a_claim_makes_a_task_run():
-    into = {
-        (row.source, row.by)
-        for row in TRANSITIONS
-        if row.to is State.RUNNING and row.source is not State.RUNNING
-    }
+    into = {(row.source, row.by) for row in TRANSITIONS if row.to is State.RUNNING and row.source is not State.RUNNING}
 
     assert into == {(State.READY, By.CLAIM)}
 

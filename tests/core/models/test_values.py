@@ -27,9 +27,7 @@ def test_a_duration_becomes_microseconds(given, micros):
     assert span(given) == micros
 
 
-@pytest.mark.parametrize(
-    "given", ["", "soon", "5", "5 parsecs", "-5s", -1, float("nan"), float("inf"), True, None]
-)
+@pytest.mark.parametrize("given", ["", "soon", "5", "5 parsecs", "-5s", -1, float("nan"), float("inf"), True, None])
 def test_what_is_no_duration_is_refused_by_the_name_of_its_option(given):
     with pytest.raises(InvalidOption, match="timeout"):
         span(given, "timeout")

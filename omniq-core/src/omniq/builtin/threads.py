@@ -1,108 +1,120 @@
-"""A pool of daemon threads for plain functions, cheaper than `run_in_executor` and honest about stuck bodies.
+"""Daemon threads that run plain functions for one event loop.
 
-One queue in; results come back many to one `call_soon_threadsafe`. A thread whose caller gave up (a timeout)
-goes on alone and is counted as stuck until it returns.
+`loop.run_in_executor` costs a lock, a future and a wake-up of the loop a call, and its threads keep a program
+alive. Here jobs go in through one SimpleQueue and come back through one deque, with one wake-up of the loop a
+burst.
+
+Invariant: a slot that was given up counts as `stuck` until its thread returns, so no more than `size` bodies
+run at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context as Variables
+from contextvars import copy_context
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeAlias
 
-__all__ = ("ThreadPool",)
+__all__ = ("Threads",)
 
-Work = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], contextvars.Context, "asyncio.Future[Any]"]
+_Done: TypeAlias = "tuple[_Work, Any, BaseException | None]"
 
 
-class ThreadPool:
-    """Up to `size` threads, each started when no idle one is left."""
+class _Work:
+    __slots__ = ("args", "future", "given_up", "function", "kwargs", "variables")  # noqa: RUF023
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._queue: SimpleQueue[Work | None] = SimpleQueue()
-        self._done: deque[tuple[asyncio.Future[Any], BaseException | None, Any]] = deque()
-        self._armed = False
-        self._lock = threading.Lock()
-        self._threads = 0
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        variables: Variables,
+        future: asyncio.Future[Any],
+    ) -> None:
+        self.function, self.args, self.kwargs = function, args, kwargs
+        self.variables, self.future = variables, future
+        self.given_up = False
+
+
+class Threads:
+    """Up to `size` threads, started as they are needed. Everything but the bodies runs on the loop."""
+
+    def __init__(self, size: int, name: str) -> None:
+        self.stuck = 0
+        self.on_free: Callable[[], None] | None = None
+        self._size, self._name = size, name
+        self._threads: list[threading.Thread] = []
         self._busy = 0
-        self._stuck = 0
+        self._jobs: SimpleQueue[_Work | None] = SimpleQueue()
+        self._done: deque[_Done] = deque()
+        self._armed = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    @property
-    def stuck(self) -> int:
-        return self._stuck
+    async def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run a function in a thread, with the caller's context variables.
 
-    async def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run a function in a thread, with the caller's context variables."""
-        self._loop = loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
+        Cancelled, it gives the body up: nothing can stop a thread.
+        """
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        work = _Work(function, args, kwargs, copy_context(), self._loop.create_future())
         self._busy += 1
-        if self._threads < self._size and self._busy > self._threads:
-            self._threads += 1
-            threading.Thread(target=self._work, name=f"omniq-thread-{self._threads}", daemon=True).start()
-        self._queue.put((function, args, kwargs, contextvars.copy_context(), future))
+        if self._busy > len(self._threads) and len(self._threads) < self._size:
+            self._start_one()
+        self._jobs.put(work)
         try:
-            return await future
+            value, error = await work.future
         except asyncio.CancelledError:
-            if future.cancelled():
-                self._stuck += 1
+            if not work.future.done() or work.future.cancelled():
+                work.given_up = True
+                self.stuck += 1
             raise
+        if error is not None:
+            raise error
+        return value
 
     def close(self) -> None:
-        """Let idle threads end; a busy one ends after its body."""
-        for _ in range(self._threads):
-            self._queue.put(None)
-        self._threads = 0
+        """Let the threads end after what they do now; none is waited for."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        self._threads = []
+        self._loop = None
 
-    def _work(self) -> None:
-        while (work := self._queue.get()) is not None:
-            function, args, kwargs, context, future = work
-            error: BaseException | None = None
-            value = None
+    def _start_one(self) -> None:
+        thread = threading.Thread(
+            target=self._work, name=f"{self._name}-{len(self._threads) + 1}", daemon=True, args=(self._loop,)
+        )
+        self._threads.append(thread)
+        thread.start()
+
+    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+        while (work := self._jobs.get()) is not None:
+            value, error = None, None
             try:
-                if not future.cancelled():  # given up while it stood in the queue: never start it
-                    value = context.run(function, *args, **kwargs)
-            except BaseException as raised:
-                error = raised
-            self._deliver(future, error, value)
-            del (
-                work,
-                function,
-                args,
-                kwargs,
-                context,
-                future,
-                error,
-                value,
-            )  # an idle thread keeps nothing alive
+                value = work.variables.run(work.function, *work.args, **work.kwargs)
+            except BaseException as caught:
+                error = caught
+            self._done.append((work, value, error))
+            if not self._armed:
+                self._armed = True
+                try:
+                    loop.call_soon_threadsafe(self._deliver)
+                except RuntimeError:  # the loop is closed: nobody waits for this body any more
+                    return
+            del work, value, error  # an idle thread holds on to nothing of the user's
 
-    def _deliver(self, future: asyncio.Future[Any], error: BaseException | None, value: Any) -> None:
-        with self._lock:
-            self._done.append((future, error, value))
-            if self._armed:
-                return
-            self._armed = True
-        assert self._loop is not None
-        with contextlib.suppress(RuntimeError):  # the loop has closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self._collect)
-
-    def _collect(self) -> None:
-        with self._lock:
-            done, self._done = self._done, deque()
-            self._armed = False
-        for future, error, value in done:
+    def _deliver(self) -> None:
+        self._armed = False  # before the look, not after: what ends during it must wake the loop again
+        while self._done:
+            work, value, error = self._done.popleft()
             self._busy -= 1
-            if future.cancelled():
-                self._stuck -= 1
-            elif error is None:
-                future.set_result(value)
-            elif isinstance(error, StopIteration):  # a Future refuses it
-                future.set_exception(RuntimeError("the task raised StopIteration"))
-            else:
-                future.set_exception(error)
+            if work.given_up:
+                self.stuck -= 1
+                if self.on_free is not None:
+                    self.on_free()
+            elif not work.future.done():
+                work.future.set_result((value, error))

@@ -26,14 +26,10 @@ T = TypeVar("T")
 Command = Callable[..., Any]
 
 _OPTIONS: tuple[Callable[[Command], Command], ...] = (
-    click.option(
-        "-b", "--backend", metavar="URL", help="Where the tasks are, for example sqlite:///jobs.db."
-    ),
+    click.option("-b", "--backend", metavar="URL", help="Where the tasks are, for example sqlite:///jobs.db."),
     click.option("-p", "--project", metavar="NAME", help="The project inside the backend."),
     click.option("-a", "--app", metavar="MODULE:ATTR", help="The app whose backend and tasks to use."),
-    click.option(
-        "-o", "--output", type=click.Choice([one.value for one in Format]), help="How data is written."
-    ),
+    click.option("-o", "--output", type=click.Choice([one.value for one in Format]), help="How data is written."),
 )
 
 

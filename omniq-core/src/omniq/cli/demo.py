@@ -83,9 +83,7 @@ def command(context: click.Context, chosen: Chosen, folder: Path | None, workers
 
 
 async def _run(root: Path, files: Sequence[str], place: Path, workers: int) -> Report:
-    os.environ["OMNIQ_BACKEND"] = url = (
-        f"sqlite:///{place / 'demo.db'}"  # read by the app, here and in workers
-    )
+    os.environ["OMNIQ_BACKEND"] = url = f"sqlite:///{place / 'demo.db'}"  # read by the app, here and in workers
     from omniq.cli.demo_app import Counts, count_file, counts_of, oq
 
     note(f"omniq: {url}, one task for each of {len(files):,} files in {root}")

@@ -32,8 +32,7 @@ def load_app(reference: str) -> AsyncOmniQ[Any]:
     if module_name.endswith(".py") or "/" in module_name:
         stem = Path(module_name).with_suffix("")
         raise _wrong(
-            f"module {module_name!r} is a path; write it as Python imports it: "
-            f"{'.'.join(stem.parts)}:{attribute}"
+            f"module {module_name!r} is a path; write it as Python imports it: {'.'.join(stem.parts)}:{attribute}"
         )
     here = str(Path.cwd())
     if here not in sys.path:  # a console script has its own folder there, not the user's
@@ -51,9 +50,7 @@ def load_app(reference: str) -> AsyncOmniQ[Any]:
         return found.aio
     if isinstance(found, AsyncOmniQ):
         return found
-    raise _wrong(
-        f"{module_name}:{attribute} is a {type(found).__name__}, not an OmniQ{_instead(module, attribute)}"
-    )
+    raise _wrong(f"{module_name}:{attribute} is a {type(found).__name__}, not an OmniQ{_instead(module, attribute)}")
 
 
 def _import(name: str) -> Any:

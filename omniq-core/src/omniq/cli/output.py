@@ -63,9 +63,7 @@ def show_record(record: Row, output: Format) -> None:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Lay out a plain table: numbers to the right, text to the left, two spaces between."""
-    widths = [
-        max([_width(head), *(_width(row[place]) for row in rows)]) for place, head in enumerate(columns)
-    ]
+    widths = [max([_width(head), *(_width(row[place]) for row in rows)]) for place, head in enumerate(columns)]
     right = [bool(rows) and all(_numeric(row[place]) for row in rows) for place in range(len(columns))]
     lines = [
         "  ".join(_pad(cell, widths[place], right[place]) for place, cell in enumerate(row)).rstrip()

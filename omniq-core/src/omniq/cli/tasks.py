@@ -67,9 +67,7 @@ def list_tasks(
         rows = [{**_fields(task), "created": age(task.created_at)} for task in found]
     else:
         rows = [_fields(task) for task in found]
-    show_rows(
-        rows, chosen.format, _COLUMNS, empty="no task matches; `omniq queues list` counts what there is"
-    )
+    show_rows(rows, chosen.format, _COLUMNS, empty="no task matches; `omniq queues list` counts what there is")
     if place is not None:
         note(f"there is more: add --after {place}")
 
@@ -113,9 +111,7 @@ def cancel(context: click.Context, chosen: Chosen, ids: tuple[str, ...]) -> None
         context.exit(Exit.NOT_FOUND)
 
 
-async def _pages(
-    app: AsyncOmniQ[Any], limit: int, after: str | None, **where: Any
-) -> tuple[list[Task], str | None]:
+async def _pages(app: AsyncOmniQ[Any], limit: int, after: str | None, **where: Any) -> tuple[list[Task], str | None]:
     found: list[Task] = []
     while True:  # a page may be short while more follow
         page = await app.tasks(limit=limit - len(found), after=after, **where)
@@ -127,7 +123,7 @@ async def _pages(
 
 async def _contents(app: AsyncOmniQ[Any], id_: str) -> dict[str, Any]:
     """Give arguments and result as data: no codec that could run code, and no user type, is touched."""
-    records: Sequence[TaskRecord | None] = await app.task_queue.get([id_], payload=True, result=True)
+    records: Sequence[TaskRecord | None] = await app.queue.store.get([id_], payload=True, result=True)
     record = records[0]
     if record is None:
         raise TaskNotFound(id_)
@@ -139,9 +135,7 @@ def _as_data(blob: bytes | None) -> Any:
         return None
     for start in (0, 1):  # the codec's id may stand in front
         try:
-            return msgspec.msgpack.decode(
-                blob[start:], ext_hook=lambda code, raw: f"<ext {code}, {len(raw)} bytes>"
-            )
+            return msgspec.msgpack.decode(blob[start:], ext_hook=lambda code, raw: f"<ext {code}, {len(raw)} bytes>")
         except (msgspec.DecodeError, ValueError):
             continue
     return f"<{len(blob)} bytes that are no plain data>"

@@ -56,9 +56,7 @@ def command(
         "lease": None if lease is None else span(lease, "--lease") / SECOND,
     }
     app = chosen.open()
-    context.exit(
-        asyncio.run(_work(app, {name: value for name, value in options.items() if value is not None}))
-    )
+    context.exit(asyncio.run(_work(app, {name: value for name, value in options.items() if value is not None})))
 
 
 async def _work(app: AsyncOmniQ[Any], options: dict[str, Any]) -> Exit:
@@ -67,11 +65,11 @@ async def _work(app: AsyncOmniQ[Any], options: dict[str, Any]) -> Exit:
         stopped = _Signals(worker)
         await worker.start()
         note(_banner(app, worker))
-        await worker.run()
-    if worker.stuck:
+        code = await worker.wait()
+    if code == Exit.BUSY:
         note(
-            f"all {worker.stuck} slots are held by functions that ran past their timeout and cannot be "
-            "stopped; a supervisor should start this worker anew (exit 75)"
+            "all slots are held by functions that ran past their timeout and cannot be stopped; "
+            "a supervisor should start this worker anew (exit 75)"
         )
         return Exit.BUSY
     return stopped.answer()
@@ -95,10 +93,7 @@ class _Signals:
             self._worker.stop()
         elif not self._insisted:
             self._insisted = True
-            note(
-                f"{number.name} again: letting go of what runs; it runs again elsewhere, "
-                "at no cost to its retries."
-            )
+            note(f"{number.name} again: letting go of what runs; it runs again elsewhere, at no cost to its retries.")
             self._worker.stop_now()
 
     def answer(self) -> Exit:
@@ -108,7 +103,7 @@ class _Signals:
 
 
 def _banner(app: AsyncOmniQ[Any], worker: Any) -> str:
-    settings = worker.settings
+    settings = worker.settings[0]
     names = app.registry.names()
     shown = ", ".join(sorted(names)[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     lines = {

@@ -1,38 +1,49 @@
-"""How one attempt can end, as data: what `outcome.decide` judges."""
+"""How one attempt can end: a closed union of facts, judged by `outcome.decide` and by nothing else.
+
+An ending says what happened, never what follows from it. Errors are data here: the exception stays in the
+thread or child where it was raised.
+"""
 
 from __future__ import annotations
+
+from typing import TypeAlias
 
 import msgspec
 
 from omniq.models.result import TaskError
-from omniq.models.states import Reason
 from omniq.models.values import Micros
+from omniq.names import module_name
 
 __all__ = (
+    "BadArguments",
+    "BadSignature",
     "Cancelled",
     "Crashed",
+    "DeadlinePassed",
     "Discarded",
     "Ending",
     "Interrupted",
-    "PastDeadline",
     "Raised",
-    "Refused",
+    "ResultTooLarge",
+    "ResultUnserializable",
     "RetryAsked",
     "Returned",
     "Snoozed",
     "TimedOut",
+    "Undecodable",
     "UnknownTask",
+    "type_names",
 )
 
 
 class Returned(msgspec.Struct, frozen=True):
-    """The body returned; the value is encoded already (None: none is kept)."""
+    """The body returned; `result` is its value encoded, None where none is kept."""
 
     result: bytes | None = None
 
 
 class Raised(msgspec.Struct, frozen=True):
-    """The body raised; `bases` are the type names (`module:qualname`) of the exception and its bases."""
+    """The body raised; `bases` are the names of the exception's type and its bases, for `retry_on`."""
 
     error: TaskError
     bases: tuple[str, ...] = ()
@@ -41,33 +52,37 @@ class Raised(msgspec.Struct, frozen=True):
 class TimedOut(msgspec.Struct, frozen=True):
     """The attempt took longer than its timeout."""
 
-    after: Micros
+    error: TaskError
 
 
-class PastDeadline(msgspec.Struct, frozen=True):
-    """The task's deadline has passed, before the start or during the attempt."""
+class DeadlinePassed(msgspec.Struct, frozen=True):
+    """The task's deadline passed, before or during this attempt."""
 
-
-class Cancelled(msgspec.Struct, frozen=True):
-    """The body left while its cancel flag was set."""
+    error: TaskError
 
 
 class Interrupted(msgspec.Struct, frozen=True):
-    """The worker shuts down, or gives back what it did not start."""
+    """The worker gave the task back: it shuts down, or could not start it soon."""
+
+
+class Cancelled(msgspec.Struct, frozen=True):
+    """The body was asked to stop, and left without a value."""
 
 
 class Crashed(msgspec.Struct, frozen=True):
-    """The holder vanished: its lease ran out."""
+    """Whoever ran the attempt is gone: its lease ran out, or its child died."""
+
+    error: TaskError
 
 
 class Snoozed(msgspec.Struct, frozen=True):
-    """The body asked to come back later."""
+    """The body asked to come back later; 0 keeps its place in the queue."""
 
     delay: Micros
 
 
 class RetryAsked(msgspec.Struct, frozen=True):
-    """The body asked for a retry, after `delay` or the policy's."""
+    """The body asked for another try; None leaves the delay to the policy."""
 
     error: TaskError
     delay: Micros | None = None
@@ -76,31 +91,65 @@ class RetryAsked(msgspec.Struct, frozen=True):
 class Discarded(msgspec.Struct, frozen=True):
     """The body gave up for good."""
 
-    why: str
-
-
-class UnknownTask(msgspec.Struct, frozen=True):
-    """No function here has the task's name."""
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """Something that no retry can mend: undecodable, bad arguments, a result that cannot be stored."""
-
-    reason: Reason
     error: TaskError
 
 
-Ending = (
+class Undecodable(msgspec.Struct, frozen=True):
+    """The stored arguments or policy cannot be read here."""
+
+    error: TaskError
+
+
+class BadSignature(msgspec.Struct, frozen=True):
+    """The stored arguments are not signed by a key that is known here."""
+
+    error: TaskError
+
+
+class BadArguments(msgspec.Struct, frozen=True):
+    """The arguments do not fit the function."""
+
+    error: TaskError
+
+
+class UnknownTask(msgspec.Struct, frozen=True):
+    """No function of this name is known here; another worker may be newer."""
+
+    error: TaskError
+
+
+class ResultTooLarge(msgspec.Struct, frozen=True):
+    """The body returned more than may be kept."""
+
+    error: TaskError
+
+
+class ResultUnserializable(msgspec.Struct, frozen=True):
+    """The body returned what does not travel."""
+
+    error: TaskError
+
+
+Ending: TypeAlias = (
     Returned
     | Raised
     | TimedOut
-    | PastDeadline
-    | Cancelled
+    | DeadlinePassed
     | Interrupted
+    | Cancelled
     | Crashed
     | Snoozed
     | RetryAsked
     | Discarded
+    | Undecodable
+    | BadSignature
+    | BadArguments
     | UnknownTask
-    | Refused
+    | ResultTooLarge
+    | ResultUnserializable
 )
+
+
+def type_names(kind: type[BaseException]) -> tuple[str, ...]:
+    """Name an exception's type and its bases as `module:qualname`, the spelling of `retry_on`."""
+    return tuple(f"{module_name(one.__module__)}:{one.__qualname__}" for one in kind.__mro__ if one is not object)

@@ -45,8 +45,15 @@ class Executor(ABC):
     sees CancelledError, a child is killed, and a thread goes on alone (see `stuck`).
     """
 
+    on_free: Callable[[], None] | None = None
+    """Set by the engine, called on its loop when a stuck slot is free again."""
+
     def __init__(self, concurrency: int) -> None:
         self.concurrency = concurrency
+
+    def interrupts(self, job: Job) -> bool:
+        """Say whether cancelling `run` stops the body; a thread is asked by its context's flag alone."""
+        return True
 
     @property
     def stuck(self) -> int:

@@ -1,29 +1,33 @@
-"""Settings of the parts, decoded and checked."""
+"""Settings as data, read from code, environment or file by the configuration."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 
 import msgspec
 
-from omniq.models.values import SECOND, Micros, new_id
+from omniq.models.values import SECOND, Micros
 
 __all__ = ("WorkerSettings", "worker_name")
 
 
 def worker_name() -> str:
-    """Make a name for a worker that a person recognises and no other one has: host, pid, random."""
-    host = "".join(c if c.isalnum() or c in "_-" else "-" for c in socket.gethostname())[:40]
-    return f"{host}-{os.getpid()}-{new_id()[-6:]}"
+    """Make a name for this worker that a restarted process never has again: host, pid, a random part."""
+    host = "".join(c if c.isascii() and (c.isalnum() or c == "-") else "-" for c in socket.gethostname())
+    return f"{host[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How one worker runs. `queues` in the order in which they are served; times in µs."""
+    """One worker. `lease` is how long a claim lives unrenewed; times in µs.
+
+    No queues means the queue `default`. They are served in the order given.
+    """
 
     kind: str = "async"
     concurrency: int = 10
-    queues: tuple[str, ...] = ("default",)
+    queues: tuple[str, ...] = ()
     lease: Micros = 15 * SECOND
     shutdown_grace: Micros = 30 * SECOND
     name: str = msgspec.field(default_factory=worker_name)

@@ -1,28 +1,35 @@
-"""Arguments and results, to bytes and back: picks the codec, checks sizes, and names what cannot travel.
+"""Turns arguments and results into bytes and back: one way for both.
 
-Invariant: the reader decides what it accepts. A codec named in the data never widens that.
+Plain values take a short cut through MessagePack, others keep their types in the same codec, and what it cannot
+carry goes by dill where that is accepted.
+
+Invariant: whatever the bytes, reading with the msgspec codec raises `Undecodable` or `CodecRefused` and
+nothing else, and sizes are looked at before the content.
 """
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
+import msgspec
+
 from omniq.errors import CodecRefused, PayloadTooLarge, Undecodable, Unserializable
-from omniq.serialization.codecs import Codec, DillSerializer, MsgspecSerializer
-from omniq.serialization.detector import SerializationDetector
+from omniq.serialization.codecs import MSGSPEC, Codec, DillSerializer, MsgspecSerializer, encode_plain
+from omniq.serialization.detector import PLAIN_TYPES, Obstacle, SerializationDetector
+from omniq.serialization.envelope import Envelope
 
 __all__ = ("MAX_PAYLOAD", "MAX_RESULT", "SerializationManager")
 
-MAX_PAYLOAD = 256 * 1024
-MAX_RESULT = 256 * 1024
+MAX_PAYLOAD = MAX_RESULT = 256 * 1024
+
+_PLAIN = bytes((MSGSPEC,))
+_NONE = _PLAIN + encode_plain(None)
+_NOT_PLAIN = (OverflowError, UnicodeEncodeError)  # an int beyond 64 bits, a lone surrogate
 
 
 class SerializationManager:
-    """The codecs that this process accepts. Sizes are bytes.
-
-    Args:
-        accept_dill: write and read dill; only for stores that are private to the user.
-    """
+    """Writes and reads what travels; `accept_dill` holds for both directions."""
 
     def __init__(
         self, *, accept_dill: bool = False, max_payload: int = MAX_PAYLOAD, max_result: int = MAX_RESULT
@@ -30,95 +37,119 @@ class SerializationManager:
         self.accept_dill = accept_dill
         self.max_payload = max_payload
         self.max_result = max_result
-        self._data = MsgspecSerializer()
-        self._dill = DillSerializer()
         self._detector = SerializationDetector()
+        self._msgspec = MsgspecSerializer()
+        self._dill = DillSerializer()
+        accepted = [self._msgspec.number, *([self._dill.number] if accept_dill else [])]
+        self._envelope = Envelope((self._msgspec, self._dill), accepted)
+        self._decode_arguments = msgspec.msgpack.Decoder(
+            tuple[list[Any], dict[str, Any]], ext_hook=self._msgspec.restore
+        ).decode
 
     def dump_arguments(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
-        """Encode the arguments of one call.
+        """Encode the arguments for the task of this name.
 
         Raises:
-            Unserializable: an argument does not travel; it is named with its type.
-            PayloadTooLarge: over the limit.
+            Unserializable: a value does not travel; the text has its place and type.
+            PayloadTooLarge: more than `max_payload` bytes.
         """
-        if not kwargs and self._detector.is_plain(args):
-            try:
-                raw = b"m" + self._data.dump_plain((args, kwargs))
-            except UnicodeEncodeError as why:
-                raise Unserializable(
-                    f"an argument of {name}", "str", f"it cannot be encoded: {why}"
-                ) from None
+        plain = self._detector.is_plain
+        for value in args:
+            if type(value) not in PLAIN_TYPES and not plain(value):
+                blob = self._dump_rich_arguments(name, args, kwargs)
+                break
         else:
-            raw = self._dump_call(name, args, kwargs)
-        if len(raw) > self.max_payload:
-            raise PayloadTooLarge(f"the arguments of {name}", len(raw), self.max_payload)
-        return raw
+            try:
+                if kwargs and not plain(kwargs):
+                    blob = self._dump_rich_arguments(name, args, kwargs)
+                else:
+                    blob = _PLAIN + encode_plain((args, kwargs))
+            except _NOT_PLAIN:
+                blob = self._dump_rich_arguments(name, args, kwargs)
+        if len(blob) > self.max_payload:
+            raise PayloadTooLarge(f"the arguments of {name}", len(blob), self.max_payload)
+        return blob
 
-    def load_arguments(self, raw: bytes) -> tuple[list[Any], dict[str, Any]]:
-        """Decode the arguments of one call.
+    def load_arguments(self, blob: bytes) -> tuple[list[Any], dict[str, Any]]:
+        """Decode what `dump_arguments` wrote.
 
         Raises:
-            Undecodable: damaged, over the limit, or not written by a codec of ours.
-            CodecRefused: a codec that this process does not accept.
+            Undecodable: too large, damaged, or of a class that is not loaded here.
+            CodecRefused: dill, which this reader does not accept, or which another Python wrote.
         """
-        value = self._load(raw, self.max_payload)
-        match value:
-            case [list() | tuple() as args, dict() as kwargs]:
-                return list(args), kwargs
-        raise Undecodable("the payload holds no arguments")
+        if blob[:1] == _PLAIN and len(blob) <= self.max_payload:
+            try:
+                return self._decode_arguments(blob[1:])
+            except Exception as why:  # whatever hostile bytes can provoke
+                raise Undecodable(_reason(why)) from why
+        found = self._load(blob, self.max_payload)
+        match found:
+            case [list() as args, dict() as kwargs]:
+                return args, kwargs
+        raise Undecodable("these are no arguments")
 
     def dump_result(self, value: Any) -> bytes:
         """Encode what a task returned.
 
         Raises:
-            Unserializable: it does not travel.
-            PayloadTooLarge: over the limit.
+            Unserializable: the value, or one inside it, does not travel.
+            PayloadTooLarge: more than `max_result` bytes.
         """
-        if self._detector.is_plain((value,)):
-            raw = b"m" + self._data.dump(value, "the result")
-        else:
-            raw = self._dump(value, "the result")
-        if len(raw) > self.max_result:
-            raise PayloadTooLarge("the bytes of the result", len(raw), self.max_result)
-        return raw
+        if value is None:
+            return _NONE
+        blob = None
+        if self._detector.is_plain(value):
+            with contextlib.suppress(*_NOT_PLAIN):
+                blob = _PLAIN + encode_plain(value)
+        if blob is None:
+            blob = self._dump_rich(value, self._detector.obstacle(value), "the result", "")
+        if len(blob) > self.max_result:
+            raise PayloadTooLarge("the bytes of the result", len(blob), self.max_result)
+        return blob
 
-    def load_result(self, raw: bytes) -> Any:
-        """Decode a stored result. Raises as `load_arguments`."""
-        return self._load(raw, self.max_result)
+    def load_result(self, blob: bytes) -> Any:
+        """Decode what `dump_result` wrote.
 
-    def _dump_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
-        call = (list(args), kwargs)
+        Raises:
+            Undecodable: too large, damaged, or of a class that is not loaded here.
+            CodecRefused: dill, which this reader does not accept, or which another Python wrote.
+        """
+        return self._load(blob, self.max_result)
+
+    def _dump_rich_arguments(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+        for place, value in (*enumerate(args, 1), *kwargs.items()):
+            if obstacle := self._detector.obstacle(value):
+                return self._dump_rich([list(args), kwargs], obstacle, f"argument {place!r}", f" of {name}")
+        return self._dump_rich([list(args), kwargs], None, "", "")
+
+    def _dump_rich(self, value: Any, obstacle: Obstacle | None, before: str, after: str) -> bytes:
+        if obstacle is None:
+            return self._envelope.seal(self._msgspec, self._msgspec.dumps(value))
+        place = f"{before}{obstacle.path}{after}"
+        if obstacle.final or not self.accept_dill:
+            raise Unserializable(place, obstacle.type_name, obstacle.advice)
         try:
-            for i, value in enumerate(args):
-                if not self._detector.is_plain((value,)):
-                    self._data.dump(value, f"argument {i + 1} of {name}")
-            for key, value in kwargs.items():
-                if not self._detector.is_plain((value,)):
-                    self._data.dump(value, f"argument {key!r} of {name}")
-            return b"m" + self._data.dump(list(call), f"the arguments of {name}")
-        except Unserializable:
-            if not self.accept_dill:
-                raise
-            return b"d" + self._dill.dump(call, f"an argument of {name}")
+            return self._envelope.seal(self._dill, self._dill.dumps(value))
+        except Exception as why:  # dill calls code of the value
+            advice = f"dill cannot carry it either ({type(why).__name__}); {obstacle.advice}"
+            raise Unserializable(place, obstacle.type_name, advice) from why
 
-    def _dump(self, value: Any, where: str) -> bytes:
-        try:
-            return b"m" + self._data.dump(value, where)
-        except Unserializable:
-            if not self.accept_dill:
-                raise
-            return b"d" + self._dill.dump(value, where)
+    def _load(self, blob: bytes, limit: int) -> Any:
+        if len(blob) > limit:
+            raise Undecodable(f"{len(blob)} bytes are more than the limit of {limit}")
+        codec, body = self._envelope.open(blob)
+        return _loaded(codec, body)
 
-    def _load(self, raw: bytes, limit: int) -> Any:
-        if len(raw) > limit:
-            raise Undecodable(f"{len(raw)} bytes are over the limit of {limit}")
-        return self._codec(raw[:1]).load(memoryview(raw)[1:])
 
-    def _codec(self, mark: bytes) -> Codec:
-        if mark == self._data.mark:
-            return self._data
-        if mark == self._dill.mark:
-            if not self.accept_dill:
-                raise CodecRefused("dill", "this store is shared, and decoding dill runs code of its writer")
-            return self._dill
-        raise Undecodable("the first byte names no codec")
+def _loaded(codec: Codec, body: bytes) -> Any:
+    try:
+        return codec.loads(body)
+    except CodecRefused:
+        raise
+    except Exception as why:  # whatever hostile bytes, or dill, can provoke
+        raise Undecodable(_reason(why)) from why
+
+
+def _reason(why: Exception) -> str:
+    text = str(why.args[0]) if isinstance(why, LookupError) and why.args else str(why)
+    return f"{type(why).__name__}: {text:.200}"

@@ -1,56 +1,58 @@
-"""What a worker says of its tasks: one readable line at a start and at an end, ids, never arguments."""
+"""One readable line at a task's start, end and retry: what happened to which task, never with what arguments.
+
+Messages of exceptions may quote arguments, so a line names the type only; the rest is in the record.
+"""
 
 from __future__ import annotations
 
 import logging
-import time
 
-from omniq.execution.ending import Ending
 from omniq.models.result import load_error
 from omniq.models.states import Counter, State
 from omniq.models.values import SECOND, span_text
-from omniq.storage.records import Settlement
-from omniq.worker.attempt import Attempt
+from omniq.storage.records import ClaimedTask, Settlement
 
 __all__ = ("Journal",)
 
-log = logging.getLogger("omniq.worker")
-
 
 class Journal:
-    """Asks once whether anybody listens, so that a silent worker pays nothing."""
+    """Writes the lines; asks the logger's level once, since a busy worker would ask 60,000 times a second."""
 
-    def __init__(self) -> None:
+    __slots__ = ("_log", "_on")
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
         self._on = log.isEnabledFor(logging.INFO)
 
-    def started(self, attempt: Attempt) -> None:
+    def started(self, task: ClaimedTask) -> None:
         if self._on:
-            log.info("start %s %s attempt %d", attempt.task.name, attempt.id, attempt.task.fence.attempt)
+            self._log.info("start   %s %s attempt %d", task.name, task.fence.task_id, task.fence.attempt)
 
-    def ended(self, attempt: Attempt, ending: Ending, settlement: Settlement) -> None:
-        if not self._on:
-            return
-        task = attempt.task
-        took = span_text(round((time.monotonic() - attempt.started_at) * SECOND))
-        if settlement.to is State.SUCCEEDED:
-            log.info("done %s %s in %s", task.name, attempt.id, took)
-        elif settlement.to is State.READY:
-            log.info("%s", self._again(attempt, settlement))
-        elif settlement.to is State.FAILED:
-            kind = load_error(settlement.error).type if settlement.error else "no error"
-            log.error("failed %s %s (%s) after %s: %s", task.name, attempt.id, settlement.reason, took, kind)
-        else:
-            log.info("cancelled %s %s after %s", task.name, attempt.id, took)
+    def settled(self, task: ClaimedTask, asked: Settlement, became: State | None, seconds: float) -> None:
+        if became is None:
+            self.lost(task)
+        elif self._on:
+            self._log.info("%s", _line(task, asked, became, seconds))
 
-    def _again(self, attempt: Attempt, settlement: Settlement) -> str:
-        task = attempt.task
-        if settlement.count is not Counter.FAILURES:
-            verb = "snooze" if settlement.count is Counter.SNOOZES else "release"
-            return f"{verb} {task.name} {attempt.id} attempt {task.fence.attempt}"
-        kind = load_error(settlement.error).type if settlement.error else "error"
-        due = span_text(settlement.delay or 0)
-        of = attempt.policy.retries.max + 1
-        return (
-            f"retry {task.name} {attempt.id} attempt {task.fence.attempt}: {kind}; "
-            f"failure {task.failures + 1} of {of}, again in {due}"
-        )
+    def lost(self, task: ClaimedTask) -> None:
+        """An attempt whose outcome counts for nothing; worth a warning, since its body may run twice."""
+        self._log.warning("lost    %s %s: its lease went to somebody else", task.name, task.fence.task_id)
+
+
+def _line(task: ClaimedTask, asked: Settlement, became: State, seconds: float) -> str:
+    what = f"{task.name} {task.fence.task_id}"
+    took = span_text(round(seconds * SECOND))
+    cause = load_error(asked.error).type if asked.error is not None else ""
+    if became is State.READY:
+        when = f"in {span_text(asked.delay)}" if asked.delay else "at once"
+        match asked.count:
+            case Counter.FAILURES:
+                return f"retry   {what} {when}, {cause} after {took}, failure {task.failures + 1}"
+            case Counter.CRASHES:
+                return f"retry   {what} {when}, its worker is gone, crash {task.crashes + 1}"
+            case Counter.SNOOZES:
+                return f"snooze  {what} {when}"
+            case _:
+                return f"release {what} {when}" + (f", {cause}" if cause else "")
+    reason = f" ({asked.reason}: {cause})" if became is State.FAILED and asked.reason else ""
+    return f"end     {what} {became} in {took}{reason}"

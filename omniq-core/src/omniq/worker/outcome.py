@@ -1,4 +1,7 @@
-"""What one ending of one attempt means for the task: one pure function, tested by a table."""
+"""Says what one ending means for its task: the only place where retry, release and failure are decided.
+
+Pure: no clock, no store, no random source. The table in its test covers every ending.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,24 @@ from typing import assert_never
 import msgspec
 
 from omniq.execution.ending import (
+    BadArguments,
+    BadSignature,
     Cancelled,
     Crashed,
+    DeadlinePassed,
     Discarded,
     Ending,
     Interrupted,
-    PastDeadline,
     Raised,
-    Refused,
+    ResultTooLarge,
+    ResultUnserializable,
     RetryAsked,
     Returned,
     Snoozed,
     TimedOut,
+    Undecodable,
     UnknownTask,
+    type_names,
 )
 from omniq.models.policy import (
     MAX_CRASHES,
@@ -30,90 +38,115 @@ from omniq.models.policy import (
     backoff,
     crash_delay,
 )
-from omniq.models.result import TaskError
+from omniq.models.result import TaskError, dump_error
 from omniq.models.states import Counter, Reason, State
-from omniq.models.values import Micros, span_text
-from omniq.storage.records import ClaimedTask
+from omniq.models.values import Micros
+from omniq.storage.records import ClaimedTask, Ref, Settlement
 
-__all__ = ("Outcome", "decide")
+__all__ = ("Outcome", "decide", "settlement")
+
+_TIMEOUT = type_names(TimeoutError)
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What the task becomes. `delay` None keeps its place in the queue."""
+    """What a task becomes; `delay` None keeps its place in the queue."""
 
     to: State
     delay: Micros | None = None
     count: Counter | None = None
     reason: Reason | None = None
-    error: TaskError | None = None
-    result: bytes | None = None
 
 
 def decide(task: ClaimedTask, ending: Ending, policy: TaskPolicy, *, chance: float) -> Outcome:
     """Say what one ending of one attempt means for the task; `chance` is drawn by the caller from [0, 1).
 
-    The cancel flag is not read here: only the store sees it in the step that writes, and it turns `ready` and
-    `failed` into `cancelled` by itself.
+    The cancel flag is not read here: only the store sees it in the step that writes, and it turns ready and
+    failed into cancelled by itself.
     """
     match ending:
-        case Returned(result):
-            return Outcome(State.SUCCEEDED, result=result)
-        case Raised(error, bases):
-            return _failed(task, policy, chance, Reason.EXCEPTION, error, retry=policy.retries.covers(bases))
-        case RetryAsked(error, delay):
-            return _failed(task, policy, chance, Reason.EXCEPTION, error, delay=delay)
-        case TimedOut(after):
-            error = TaskError(
-                "TimeoutError", f"the attempt took longer than its timeout of {span_text(after)}"
-            )
-            return _failed(task, policy, chance, Reason.TIMEOUT, error)
-        case PastDeadline():
-            error = TaskError("TimeoutError", "the deadline of the task has passed")
-            return Outcome(State.FAILED, count=Counter.FAILURES, reason=Reason.DEADLINE, error=error)
+        case Returned():
+            return Outcome(State.SUCCEEDED)
+        case Raised(bases=bases):
+            return _failed(task, policy, Reason.EXCEPTION, chance, worth=policy.retries.covers(bases))
+        case TimedOut():
+            return _failed(task, policy, Reason.TIMEOUT, chance, worth=policy.retries.covers(_TIMEOUT))
+        case RetryAsked(delay=delay):
+            return _failed(task, policy, Reason.EXCEPTION, chance, worth=True, delay=delay)
+        case Interrupted():  # costs nothing, keeps the place in the queue
+            return Outcome(State.READY, count=Counter.RELEASES)
         case Cancelled():
             return Outcome(State.CANCELLED)
-        case Interrupted():  # shutdown: costs nothing, keeps the place in the queue
-            return Outcome(State.READY, count=Counter.RELEASES)
         case Crashed():
             crashes = task.crashes + 1
             if crashes >= MAX_CRASHES:
-                error = TaskError(
-                    "WorkerCrashed", f"the worker vanished during {crashes} attempts of this task"
-                )
-                return Outcome(State.FAILED, count=Counter.CRASHES, reason=Reason.CRASHED, error=error)
+                return Outcome(State.FAILED, count=Counter.CRASHES, reason=Reason.CRASHED)
             delay = crash_delay(policy.retries, crashes, chance)
-            return Outcome(State.READY, delay, Counter.CRASHES)
-        case Snoozed(delay):
-            if task.snoozes >= MAX_SNOOZES:
-                error = TaskError("Snooze", f"the task was put off {MAX_SNOOZES} times")
-                return Outcome(State.FAILED, reason=Reason.DISCARDED, error=error)
+            return Outcome(State.READY, delay, Counter.CRASHES, Reason.CRASHED)
+        case Snoozed(delay=delay):
+            if task.snoozes + 1 >= MAX_SNOOZES:
+                return Outcome(State.FAILED, count=Counter.SNOOZES, reason=Reason.DISCARDED)
             return Outcome(State.READY, delay or None, Counter.SNOOZES)
-        case Discarded(why):
-            return Outcome(State.FAILED, reason=Reason.DISCARDED, error=TaskError("Discard", why))
         case UnknownTask():
             if task.releases + 1 >= MAX_UNKNOWN:
-                error = TaskError("UnknownTask", f"no worker that took it knows a task {task.name!r}")
-                return Outcome(State.FAILED, reason=Reason.UNKNOWN_TASK, error=error)
-            return Outcome(State.READY, UNKNOWN_DELAY, Counter.RELEASES)
-        case Refused(reason, error):
-            return Outcome(State.FAILED, reason=reason, error=error)
+                return Outcome(State.FAILED, count=Counter.RELEASES, reason=Reason.UNKNOWN_TASK)
+            return Outcome(State.READY, UNKNOWN_DELAY, Counter.RELEASES, Reason.UNKNOWN_TASK)
+        case DeadlinePassed():
+            return Outcome(State.FAILED, reason=Reason.DEADLINE)
+        case Discarded():
+            return Outcome(State.FAILED, reason=Reason.DISCARDED)
+        case Undecodable():
+            return Outcome(State.FAILED, reason=Reason.UNDECODABLE)
+        case BadSignature():
+            return Outcome(State.FAILED, reason=Reason.BAD_SIGNATURE)
+        case BadArguments():
+            return Outcome(State.FAILED, reason=Reason.BAD_ARGUMENTS)
+        case ResultTooLarge():
+            return Outcome(State.FAILED, reason=Reason.RESULT_TOO_LARGE)
+        case ResultUnserializable():
+            return Outcome(State.FAILED, reason=Reason.RESULT_UNSERIALIZABLE)
         case _:
             assert_never(ending)
+
+
+def settlement(task: ClaimedTask, ending: Ending, policy: TaskPolicy, *, chance: float, ref: Ref) -> Settlement:
+    """Turn an ending into what the store is asked to write."""
+    outcome = decide(task, ending, policy, chance=chance)
+    return Settlement(
+        fence=task.fence,
+        ref=ref,
+        to=outcome.to,
+        delay=outcome.delay,
+        count=outcome.count,
+        reason=outcome.reason,
+        error=_error(ending, outcome),
+        result=ending.result if isinstance(ending, Returned) else None,
+    )
 
 
 def _failed(
     task: ClaimedTask,
     policy: TaskPolicy,
-    chance: float,
     reason: Reason,
-    error: TaskError,
+    chance: float,
     *,
-    retry: bool = True,
+    worth: bool,
     delay: Micros | None = None,
 ) -> Outcome:
     failures = task.failures + 1
-    if not retry or failures > policy.retries.max:
-        return Outcome(State.FAILED, count=Counter.FAILURES, reason=reason, error=error)
+    if not worth or failures > policy.retries.max:
+        return Outcome(State.FAILED, count=Counter.FAILURES, reason=reason)
     if delay is None:
         delay = backoff(policy.retries, failures, chance)
-    return Outcome(State.READY, delay, Counter.FAILURES, reason, error)
+    return Outcome(State.READY, delay, Counter.FAILURES, reason)
+
+
+def _error(ending: Ending, outcome: Outcome) -> bytes | None:
+    match ending:
+        case Returned() | Interrupted() | Cancelled():
+            return None
+        case Snoozed():
+            if outcome.to is State.READY:
+                return None
+            return dump_error(TaskError("omniq.Snooze", f"snoozed {MAX_SNOOZES} times without an end"))
+        case _:
+            return dump_error(ending.error)

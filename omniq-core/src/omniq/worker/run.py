@@ -1,159 +1,240 @@
-"""One execution: from a claimed task to its ending, in one asyncio Task.
+"""One attempt, from the claim to its ending.
 
-Everything that user code can do is caught here, so an attempt always has exactly one ending.
+Invariant: whatever a body does, `attempt` gives exactly one ending, and the engine's own cancellation never
+leaks into it: why an attempt is stopped stands in `Execution.why` before its Task is cancelled.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
-from typing import Any
+import math
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from omniq.errors import BadArguments, CodecRefused, PayloadTooLarge, Undecodable, Unserializable
-from omniq.execution.context import Context, active
-from omniq.execution.ending import (
-    Cancelled,
-    Discarded,
-    Ending,
-    Interrupted,
-    PastDeadline,
-    Raised,
-    Refused,
-    RetryAsked,
-    Returned,
-    Snoozed,
-    TimedOut,
-    UnknownTask,
-)
+from omniq import errors
+from omniq.execution import ending as end
+from omniq.execution.context import CancelRequested, Context, active
 from omniq.execution.executor import Executor, Job
 from omniq.execution.steering import Discard, Retry, Snooze
-from omniq.functions import FunctionRegistry
-from omniq.models.policy import load_policy
+from omniq.models.policy import PLAIN, TaskPolicy, load_policy
 from omniq.models.result import TaskError
-from omniq.models.states import Reason
-from omniq.models.values import SECOND
-from omniq.packing import unpack
-from omniq.serialization.manager import SerializationManager
-from omniq.worker.attempt import FOR_EVER, Attempt, Why
+from omniq.models.values import SECOND, Micros, span_text
+from omniq.storage.records import ClaimedTask, Ref
 
-__all__ = ("Runner",)
+if TYPE_CHECKING:
+    from omniq.functions import FunctionRegistry
+    from omniq.serialization.manager import SerializationManager
+
+__all__ = ("FOREVER", "Execution", "Runner", "Why")
+
+FOREVER = math.inf
+
+
+class Why(Enum):
+    """Why the engine stops an attempt."""
+
+    TIMEOUT = auto()
+    DEADLINE = auto()
+    CANCEL = auto()
+    SHUTDOWN = auto()
+    LOST = auto()
+    """The lease is gone: somebody else may run the task, so this attempt has no ending."""
+
+
+class Execution:
+    """One claimed task in the hands of this worker. Seconds on the loop's clock, unless said otherwise.
+
+    `confirmed` is when the last successful claim or renewal was sent; `renew_until` ends the renewal of a
+    hung one. The lease thread writes `confirmed`, `ref` and the flag of the context, the loop all else.
+    """
+
+    __slots__ = (
+        "atask", "cancel", "claimed", "confirmed", "context", "deadline", "ends", "job", "policy", "ref",
+        "renew_until", "started", "task", "timeout", "trouble", "why",
+    )  # fmt: skip
+
+    def __init__(self, task: ClaimedTask, claimed: float, confirmed: float) -> None:
+        self.task = task
+        self.ref: Ref = task.ref
+        self.policy = PLAIN
+        self.trouble: end.Ending | None = None
+        self.claimed, self.confirmed = claimed, confirmed
+        self.started = 0.0
+        self.deadline = FOREVER
+        self.timeout = FOREVER
+        self.ends = FOREVER
+        self.renew_until = FOREVER
+        self.context: Context[Any] | None = None
+        self.job: Job | None = None
+        self.atask: asyncio.Task[None] | None = None
+        self.cancel = task.cancel
+        self.why: Why | None = None
+
+    @property
+    def id(self) -> str:
+        return self.task.fence.task_id
+
+    def is_lost(self) -> bool:
+        return self.why is Why.LOST
+
+    def read_policy(self, now: Micros) -> None:
+        """Decode what core knows of the task; `now` is the store's time of the claim."""
+        if not self.task.policy:
+            return
+        try:
+            policy = self.policy = load_policy(self.task.policy)
+        except msgspec.DecodeError as why:
+            self.trouble = end.Undecodable(_error(errors.Undecodable(f"its policy: {why}")))
+            return
+        if policy.deadline is not None:
+            self.deadline = self.claimed + (self.task.enqueued_at + policy.deadline - now) / SECOND
+
+    def begin(self, now: float, grace: Micros) -> None:
+        """Start the clocks of this attempt."""
+        self.started = now
+        policy = self.policy
+        if policy.timeout is not None:
+            self.timeout = now + policy.timeout / SECOND
+            self.renew_until = self.timeout + grace / SECOND
+        if policy.max_runtime is not None:
+            self.renew_until = now + policy.max_runtime / SECOND
+        self.ends = min(self.timeout, self.deadline)
+
+    def more_time(self, now: float, seconds: float | None, grace: Micros) -> None:
+        """Count the timeout anew from now; None takes it away."""
+        self.timeout = FOREVER if seconds is None else now + seconds
+        if self.policy.max_runtime is None:
+            self.renew_until = FOREVER if seconds is None else self.timeout + grace / SECOND
+        self.ends = min(self.timeout, self.deadline)
+
+    def overrun(self, now: float) -> Why | None:
+        """Say which limit is passed."""
+        if now >= self.deadline:
+            return Why.DEADLINE
+        return Why.TIMEOUT if now >= self.timeout else None
+
+    def stop(self, why: Why, executor: Executor) -> None:
+        """Stop the body, by its flag and, where that can work or the slot is given up, by cancellation."""
+        if self.context is not None and why in (Why.CANCEL, Why.LOST):
+            self.context.cancelled = True
+        if why is Why.CANCEL:
+            self.cancel = True
+            if self.job is None or not executor.interrupts(self.job):
+                return
+        if self.why is None or why is Why.LOST:
+            self.why = why
+        if self.atask is not None and self.context is not None:
+            self.atask.cancel()  # not before its first step: a Task cancelled there never runs at all
 
 
 class Runner:
-    """Runs attempts on one executor; `watch` is told of every attempt that has a time limit."""
+    """Turns executions into endings: look-up, decoding, the body, encoding."""
 
-    def __init__(
-        self,
-        executor: Executor,
-        registry: FunctionRegistry,
-        serializer: SerializationManager,
-        worker: str,
-        watch: Callable[[float], None],
-    ) -> None:
-        self._executor = executor
-        self._registry = registry
-        self._serializer = serializer
-        self._worker = worker
-        self._watch = watch
-        self.state: Any = None
+    def __init__(self, registry: FunctionRegistry, serializer: SerializationManager, executor: Executor) -> None:
+        self._registry, self._serializer, self._executor = registry, serializer, executor
 
-    async def run(self, attempt: Attempt) -> Ending:
-        """Run one attempt to its ending; raises nothing."""
-        task = attempt.task
+    async def attempt(self, execution: Execution, context: Context[Any]) -> end.Ending | None:
+        """Run one attempt in the current Task; None when it was lost and nothing may be written."""
+        task = execution.task
+        execution.context = context
         try:
-            if task.policy:
-                attempt.policy = load_policy(task.policy)
-            found = unpack(task, self._registry, self._serializer)
-        except (Undecodable, CodecRefused, msgspec.DecodeError) as why:
-            return Refused(Reason.UNDECODABLE, TaskError.of(why))
-        except BadArguments as why:
-            return Refused(Reason.BAD_ARGUMENTS, TaskError.of(why))
-        if found is None:
-            return UnknownTask()
-        if attempt.cancel:
-            return Cancelled()
-        function, args, kwargs = found
-        context = attempt.context = Context(task, self.state, self._worker, self._extender(attempt))
-        active.set(context)
-        self._limit(attempt)
-        if attempt.deadline <= time.monotonic():
-            return PastDeadline()
-        job = Job(function.function, args, kwargs, context, function.asynchronous)
-        attempt.stoppable = self._executor.can_stop(job)
-        return await self._body(attempt, job)
-
-    async def _body(self, attempt: Attempt, job: Job) -> Ending:
-        try:
-            value = await self._executor.run(job)
+            if execution.is_lost():
+                return None
+            if (trouble := self._trouble(execution)) is not None:
+                return trouble
+            if isinstance(job := self._job(task, context), Job):
+                execution.job = job
+            else:
+                return job
+            active.set(context)
+            try:
+                value = await self._executor.run(job)
+            except Exception as error:
+                return self._ended(execution, error)
+            if execution.is_lost():
+                return None
+            return self._returned(task, execution.policy, value)
         except asyncio.CancelledError as error:
-            if attempt.why is not None:
-                current = asyncio.current_task()
+            current = asyncio.current_task()
+            if execution.why is not None:
                 if current is not None:
                     current.uncancel()
-            return self._stopped(attempt, error)
-        except GeneratorExit:  # the loop is gone; there is no way to end anything
-            raise
-        except BaseException as error:  # user code: SystemExit must not end the worker
-            return self._raised(attempt, error)
-        if not attempt.policy.keep_result:
-            return Returned(None)
+                return self._stopped(execution)
+            if current is not None and current.cancelling():
+                raise  # not ours: the loop is being torn down
+            return self._ended(execution, error)
+        except SystemExit as error:  # a body that exits ends itself, not the worker
+            return self._ended(execution, error)
+
+    def _trouble(self, execution: Execution) -> end.Ending | None:
+        if execution.trouble is not None:
+            return execution.trouble
+        if execution.why is not None or execution.started >= execution.deadline:
+            return self._stopped(execution)
+        return end.Cancelled() if execution.cancel else None
+
+    def _job(self, task: ClaimedTask, context: Context[Any]) -> Job | end.Ending:
         try:
-            return Returned(self._serializer.dump_result(value))
-        except Unserializable as why:
-            return Refused(Reason.RESULT_UNSERIALIZABLE, TaskError.of(why))
-        except PayloadTooLarge as why:
-            return Refused(Reason.RESULT_TOO_LARGE, TaskError.of(why))
+            function = self._registry.find(task.name)
+        except Exception as error:  # importing its module may raise anything
+            return end.UnknownTask(_error(error))
+        if function is None:
+            return end.UnknownTask(TaskError("omniq.UnknownTask", f"no task {task.name} is known here"))
+        try:
+            args, kwargs = function.bind(*self._serializer.load_arguments(task.payload))
+        except errors.BadArguments as error:
+            return end.BadArguments(_error(error))
+        except (errors.Undecodable, errors.CodecRefused) as error:
+            return end.Undecodable(_error(error))
+        except Exception as error:  # a user's type that cannot be built from what came
+            return end.BadArguments(_error(error))
+        return Job(function.function, args, kwargs, context, function.asynchronous)
 
-    def _stopped(self, attempt: Attempt, error: BaseException) -> Ending:
-        match attempt.why:
-            case Why.TIMEOUT:
-                return TimedOut(attempt.policy.timeout or 0)
-            case Why.DEADLINE:
-                return PastDeadline()
-            case Why.CANCEL:
-                return Cancelled()
-            case Why.SHUTDOWN | Why.LOST:
-                return Interrupted()
-            case None:  # the body cancelled itself: an error like any other
-                return self._raised(attempt, error)
+    def _returned(self, task: ClaimedTask, policy: TaskPolicy, value: Any) -> end.Ending:
+        if not policy.keep_result:
+            return end.Returned()
+        try:
+            return end.Returned(self._serializer.dump_result(value))
+        except errors.PayloadTooLarge as error:
+            return end.ResultTooLarge(_error(error))
+        except Exception as error:
+            return end.ResultUnserializable(_error(error))
 
-    def _raised(self, attempt: Attempt, error: BaseException) -> Ending:
-        if attempt.cancel:
-            return Cancelled()
+    def _ended(self, execution: Execution, error: BaseException) -> end.Ending | None:
+        """Judge an exception that left the body; where the body was being stopped, that is why it left."""
+        if execution.why is not None:
+            return self._stopped(execution)
+        if execution.cancel or isinstance(error, CancelRequested):
+            return end.Cancelled()
         match error:
             case Snooze():
-                return Snoozed(error.delay)
-            case Discard():
-                return Discarded(error.why)
+                return end.Snoozed(error.delay)
             case Retry():
-                return RetryAsked(TaskError.of(error), error.delay)
-        if attempt.why in (Why.TIMEOUT, Why.DEADLINE, Why.SHUTDOWN):
-            return self._stopped(attempt, error)
-        bases = tuple(f"{base.__module__}:{base.__qualname__}" for base in type(error).__mro__)
-        return Raised(TaskError.of(error), bases)
+                return end.RetryAsked(_error(error), error.delay)
+            case Discard():
+                return end.Discarded(TaskError("omniq.Discard", error.why))
+        return end.Raised(_error(error), end.type_names(type(error)))
 
-    def _limit(self, attempt: Attempt) -> None:
-        policy = attempt.policy
-        now = attempt.started_at
-        if policy.deadline is not None:
-            attempt.deadline = attempt.deadline_at(policy.deadline)
-        if policy.timeout is not None:
-            attempt.timeout_at = now + policy.timeout / SECOND
-        if policy.max_runtime is not None:
-            attempt.renew_until = now + policy.max_runtime / SECOND
-        earliest = min(attempt.timeout_at, attempt.deadline)
-        if earliest < FOR_EVER:
-            self._watch(earliest)
+    def _stopped(self, execution: Execution) -> end.Ending | None:
+        policy = execution.policy
+        match execution.why:
+            case Why.LOST:
+                return None
+            case Why.CANCEL:
+                return end.Cancelled()
+            case Why.SHUTDOWN:
+                return end.Cancelled() if execution.cancel else end.Interrupted()
+            case Why.TIMEOUT:
+                after = span_text(policy.timeout) if policy.timeout is not None else "the time it asked for"
+                return end.TimedOut(TaskError("TimeoutError", f"the attempt took longer than {after}"))
+            case _:
+                after = span_text(policy.deadline or 0)
+                return end.DeadlinePassed(
+                    TaskError("omniq.DeadlinePassed", f"not finished within {after} of its enqueue")
+                )
 
-    def _extender(self, attempt: Attempt) -> Callable[[float | None], None]:
-        loop = asyncio.get_running_loop()
 
-        def extend(seconds: float | None) -> None:
-            attempt.timeout_at = FOR_EVER if seconds is None else time.monotonic() + seconds
-            if attempt.timeout_at < FOR_EVER:
-                loop.call_soon_threadsafe(self._watch, attempt.timeout_at)
-
-        return extend
+def _error(error: BaseException) -> TaskError:
+    return TaskError.of(error)

@@ -11,79 +11,144 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from omniq.errors import StoreError
-from omniq.storage.records import SettleAnswer, Settlement
+import msgspec
+
+from omniq.errors import StoreFull, StoreUnavailable
+from omniq.models.states import State
+from omniq.storage.records import Fence, SettleAnswer, Settlement
 from omniq.storage.results import BaseResultStorage, StoredResult
 from omniq.storage.tasks import BaseTaskQueue
+from omniq.worker.backoff import Backoff
+from omniq.worker.run import Execution
 
-__all__ = ("Settler",)
+__all__ = ("Ended", "Settler")
 
-log = logging.getLogger("omniq.worker")
+MOST = 500
+"""Settlements of one call: a bound on a transaction, not a target."""
 
-LONGEST_PAUSE = 5.0
+logger = logging.getLogger("omniq.worker")
+
+Report = Callable[["Ended", SettleAnswer | None], None]
+
+
+class Ended:
+    """One ending on its way to the store."""
+
+    __slots__ = ("execution", "seconds", "settlement")
+
+    def __init__(self, execution: Execution, settlement: Settlement, seconds: float) -> None:
+        self.execution, self.settlement, self.seconds = execution, settlement, seconds
 
 
 class Settler:
-    """One coroutine that settles; `add` feeds it from the loop."""
+    """One coroutine, `run`, that ends by `close` and never by cancellation: a cancelled settle would be an
+    ending that nobody owns.
+    """
 
     def __init__(
         self,
         tasks: BaseTaskQueue,
         results: BaseResultStorage | None,
-        on_settled: Callable[[list[Settlement], list[SettleAnswer]], None],
+        *,
+        drop: Callable[[Sequence[Execution]], None],
+        report: Report,
+        took: Callable[[float], None],
     ) -> None:
-        self._tasks = tasks
-        self._results = results
-        self._on_settled = on_settled
-        self._ended: list[Settlement] = []
+        self._tasks, self._results = tasks, results
+        self._drop, self._report, self._took = drop, report, took
+        self._ended: list[Ended] = []
         self._wake = asyncio.Event()
         self._closing = False
+        self._in_flight = 0
+        self._backoff = Backoff()
+        self._gave_up = asyncio.Event()
 
-    def add(self, settlement: Settlement) -> None:
+    @property
+    def unsettled(self) -> int:
+        """Endings that the store has not answered for."""
+        return len(self._ended) + self._in_flight
+
+    def add(self, ended: Ended) -> None:
         """Take one ending over; never waits, never fails. Loop thread only."""
-        if not self._ended:
+        self._ended.append(ended)
+        if not self._wake.is_set():
             self._wake.set()
-        self._ended.append(settlement)
 
     def close(self) -> None:
-        """Settle what is there, then end. Never cancelled: a cut settle would be an ending without owner."""
+        """Let `run` end once everything is written."""
         self._closing = True
         self._wake.set()
 
-    async def run(self) -> None:
-        while batch := await self._next():  # empty only after close()
-            self._on_settled(batch, await self._settle(batch))
+    def give_up(self) -> None:
+        """Let `run` end at the next failure of the store, whatever is left."""
+        self.close()
+        self._gave_up.set()
 
-    async def _next(self) -> list[Settlement]:
-        if not self._ended and not self._closing:
+    async def run(self) -> None:
+        while batch := await self._next():
+            self._in_flight = len(batch)
+            answers = await self._settle(batch)
+            self._in_flight = 0
+            if answers is None:
+                return
+            self._drop([ended.execution for ended in batch])
+            odd = {answer.task_id: answer for answer in answers} if answers else {}
+            for ended in batch:
+                self._report(ended, odd.get(ended.execution.id))
+
+    async def _next(self) -> list[Ended]:
+        while not self._ended and not self._closing:
             self._wake.clear()
             await self._wake.wait()
             await asyncio.sleep(0)  # neighbours that end in this turn of the loop share the round trip
-        batch, self._ended = self._ended, []
+        batch, self._ended = self._ended[:MOST], self._ended[MOST:]
         return batch
 
-    async def _settle(self, batch: list[Settlement]) -> list[SettleAnswer]:
-        pause = 0.05
+    async def _settle(self, batch: list[Ended]) -> list[SettleAnswer] | None:
+        """Write a batch, however long the store is away; None when told to give up."""
+        loop = asyncio.get_running_loop()
+        settlements = [self._refreshed(ended) for ended in batch]
         while True:
+            sent = loop.time()
             try:
                 if self._results is not None:
-                    await self._put_results(self._results, batch)
-                return await self._tasks.settle(batch)
-            except StoreError as why:
-                # Held and sent again: settling is repeatable, and the leases are being renewed meanwhile.
-                log.warning("%d endings are held: %s", len(batch), why)
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-                pause = min(2 * pause, LONGEST_PAUSE)
+                    settlements = await self._put_results(self._results, settlements)
+                answers = await self._tasks.settle(settlements)
+            except (StoreUnavailable, StoreFull, OSError) as why:
+                if self._gave_up.is_set():
+                    logger.warning("%d outcomes could not be written: %s", self.unsettled, why)
+                    return None
+                if self._backoff.idle:
+                    logger.warning("outcomes are held until the store takes them: %s", why)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._gave_up.wait(), self._backoff.step())
+                settlements = [self._refreshed(ended) for ended in batch]
+                continue
+            if not self._backoff.idle:
+                self._backoff.reset()
+                logger.info("the store takes outcomes again")
+            self._took(loop.time() - sent)
+            return answers
 
-    async def _put_results(self, results: BaseResultStorage, batch: list[Settlement]) -> None:
-        stored = [(s.fence, _stored(s)) for s in batch if s.result is not None]
-        if stored:
-            await results.put(stored)
+    def _refreshed(self, ended: Ended) -> Settlement:
+        """The settlement with the newest ref: a renewal in between may have moved it."""
+        if ended.settlement.ref is not ended.execution.ref:
+            ended.settlement = msgspec.structs.replace(ended.settlement, ref=ended.execution.ref)
+        return ended.settlement
 
-
-def _stored(settlement: Settlement) -> StoredResult:
-    kept = {} if settlement.keep is None else {"keep": settlement.keep}
-    return StoredResult(value=settlement.result, error=settlement.error, **kept)
+    async def _put_results(self, results: BaseResultStorage, settlements: list[Settlement]) -> list[Settlement]:
+        """Put values and final errors where results live, before the settlement that makes them valid."""
+        found: list[tuple[Fence, StoredResult]] = [
+            (
+                one.fence,
+                StoredResult(value=one.result) if one.result is not None else StoredResult(error=one.error),
+            )
+            for one in settlements
+            if one.result is not None or (one.error is not None and one.to is State.FAILED)
+        ]
+        if found:
+            await results.put(found)
+        return [one if one.result is None else msgspec.structs.replace(one, result=None) for one in settlements]

@@ -1,0 +1,26 @@
+"""The file as one object with two roles."""
+
+from __future__ import annotations
+
+from omniq.models.values import check_name
+from omniq_sqlite.options import SQLiteOptions
+from omniq_sqlite.results import SQLiteResultStorage
+from omniq_sqlite.tasks.queue import SQLiteTaskQueue
+
+__all__ = ("SQLiteBackend", "SQLiteResultStorage", "SQLiteTaskQueue")
+
+
+class SQLiteBackend:
+    """Tasks and results of one project in one file; each role is a handle with its own connection."""
+
+    def __init__(self, options: SQLiteOptions, project: str = "default") -> None:
+        self.options = options
+        self.project = check_name("project", project)
+
+    def tasks(self) -> SQLiteTaskQueue:
+        """Make a task queue, not yet open."""
+        return SQLiteTaskQueue(self.options, self.project)
+
+    def results(self) -> SQLiteResultStorage:
+        """Make a result store, not yet open."""
+        return SQLiteResultStorage(self.options, self.project)

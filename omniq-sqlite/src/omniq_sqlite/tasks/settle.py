@@ -1,0 +1,176 @@
+"""Extend and settle: what a holder says of its tasks, each checked by its whole fence.
+
+Plain successes are the fast path, one statement per 128. Whatever does not add up there is looked at one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from omniq.errors import NotSupported
+from omniq.models.states import State, settled_state
+from omniq.models.values import Micros
+from omniq.storage.records import (
+    TOMBSTONE,
+    ExtendAnswer,
+    Fence,
+    Hold,
+    SettleAnswer,
+    Settlement,
+    Trouble,
+)
+from omniq_sqlite.schema import INLINE
+from omniq_sqlite.session import Session
+from omniq_sqlite.tasks.rows import RUNNING, blob_id, encode, marks, padded
+
+__all__ = ("extend", "refuse_follow_ups", "settle")
+
+
+def refuse_follow_ups(settlements: Sequence[Settlement]) -> None:
+    """Refuse what this store does not offer, before anything is written.
+
+    Raises:
+        NotSupported: a settlement carries follow-ups.
+    """
+    if any(one.after for one in settlements):
+        raise NotSupported("a settlement with follow-ups", "sqlite")
+
+
+def extend(session: Session, holds: Sequence[Hold], *, lease: Micros) -> list[ExtendAnswer]:
+    """Renew leases, many in one statement; missing is lost, flagged is to be cancelled."""
+    until = session.now() + lease
+    asked = [
+        [
+            _seq(session, one.fence, one.ref),
+            one.fence.claim_id,
+            one.fence.attempt,
+            blob_id(one.fence.task_id).hex(),
+        ]
+        for one in holds
+    ]
+    renewed = {
+        seq: (claim, attempt, cancel)
+        for seq, claim, attempt, cancel in session.rows(
+            "update task set lease_until = max(coalesce(lease_until, 0), ?1) from json_each(?2) as hold "
+            "where task.seq = hold.value ->> 0 and task.state = 2 and task.claim = hold.value ->> 1 "
+            "and task.attempt = hold.value ->> 2 and hex(task.id) = upper(hold.value ->> 3) and task.project = ?3 "
+            "returning seq, claim, attempt, cancel",
+            (until, encode(asked), session.project),
+        )
+    }
+    answers: list[ExtendAnswer] = []
+    for hold, (seq, *_) in zip(holds, asked, strict=True):
+        claim, attempt, cancel = renewed.get(seq, (None, None, None))
+        if (claim, attempt) != (hold.fence.claim_id, hold.fence.attempt):  # an old holder beside the new one too
+            answers.append(ExtendAnswer(hold.fence.task_id, Trouble.LOST))
+            continue
+        if hold.note is not None:
+            session.change("update task set note = ? where seq = ?", (hold.note, seq))
+        if cancel:
+            answers.append(ExtendAnswer(hold.fence.task_id, Trouble.CANCEL))
+    return answers
+
+
+def settle(session: Session, settlements: Sequence[Settlement]) -> list[SettleAnswer]:
+    """Write how attempts ended; answer those that did not go as asked, in input order."""
+    now = session.now()
+    plain = [one for one in settlements if _is_plain(one)]
+    if len(plain) < len(settlements) or not _succeed(session, plain, now):
+        # One by one is right for all of them: those written by the fast path repeat what is there.
+        return [answer for one in settlements if (answer := _settle(session, one, now)) is not None]
+    return []
+
+
+def _is_plain(one: Settlement) -> bool:
+    return (
+        one.to is State.SUCCEEDED
+        and isinstance(one.ref, int)
+        and one.note is None
+        and one.error is None
+        and one.reason is None
+        and (one.result is None or len(one.result) <= INLINE)
+    )
+
+
+def _succeed(session: Session, settlements: Sequence[Settlement], now: Micros) -> bool:
+    """Write plain successes; say whether every one was written."""
+    written = 0
+    for _, piece, size in padded(settlements):
+        values: list[Any] = []
+        for one in piece:
+            fence = one.fence
+            values += (one.ref, blob_id(fence.task_id), fence.attempt, fence.claim_id, one.keep, one.result)
+        values += [None] * (6 * (size - len(piece)))
+        values += (now, TOMBSTONE, session.project)
+        n = 6 * size  # the rows take the first numbers
+        written += session.change(
+            f"with v(seq, id, attempt, claim, keep, result) as (values {marks(6, size)}) "
+            f"update task set state = 3, finished_at = ?{n + 1}, "
+            f"purge_at = ?{n + 1} + max(coalesce(v.keep, task.keep), ?{n + 2}), "
+            "keep = coalesce(v.keep, task.keep), result = v.result, lease_until = null, held = null from v "
+            "where task.seq = v.seq and task.state = 2 and task.claim = v.claim and task.attempt = v.attempt "
+            f"and task.id = v.id and task.project = ?{n + 3}",
+            values,
+        )
+    session.finished = session.finished or written > 0
+    return written == len(settlements)
+
+
+def _settle(session: Session, one: Settlement, now: Micros) -> SettleAnswer | None:
+    fence = one.fence
+    row = session.row(
+        "select seq, state, attempt, claim, cancel from task where project = ? and id = ?",
+        (session.project, blob_id(fence.task_id)),
+    )
+    if row is None or (row[2], row[3]) != (fence.attempt, fence.claim_id):
+        return SettleAnswer(fence.task_id, Trouble.LOST)
+    seq, state, _attempt, _claim, cancel = row
+    to = settled_state(one.to, cancel_requested=bool(cancel))
+    if state == RUNNING:
+        _write(session, seq, one, to, now)
+    elif not State.of(state).terminal and state != to.code:
+        return SettleAnswer(fence.task_id, Trouble.LOST)
+    elif state != to.code:
+        return SettleAnswer(fence.task_id, Trouble.DONE)
+    return SettleAnswer(fence.task_id, Trouble.CANCELLED) if to is not one.to else None
+
+
+def _write(session: Session, seq: int, one: Settlement, to: State, now: Micros) -> None:
+    changes: dict[str, Any] = {"state": to.code, "lease_until": None}
+    raised = ""
+    if one.note is not None:
+        changes["note"] = one.note
+    if to is one.to:
+        changes["error"] = one.error
+        if one.count is not None:
+            raised = f", {one.count.value} = {one.count.value} + 1"
+    if to is State.READY:
+        if one.delay is not None:
+            changes["run_at"] = now + one.delay
+        session.work = True
+    else:
+        changes |= {"finished_at": now, "held": None, "reason": one.reason if to is one.to else None}
+        if one.keep is not None:
+            changes["keep"] = one.keep
+        keep = session.row("select keep from task where seq = ?", (seq,))[0] if one.keep is None else one.keep
+        changes["purge_at"] = now + max(keep, TOMBSTONE)
+        session.finished = True
+    if to is State.SUCCEEDED and one.result is not None:
+        if len(one.result) <= INLINE:
+            changes["result"] = one.result
+        else:
+            session.change(
+                "insert into big(seq, result) values (?1, ?2) on conflict(seq) do update set result = ?2",
+                (seq, one.result),
+            )
+    columns = ", ".join(f"{name} = ?" for name in changes)
+    session.change(f"update task set {columns}{raised} where seq = ?", (*changes.values(), seq))
+
+
+def _seq(session: Session, fence: Fence, ref: Any) -> int | None:
+    """Give the row of a hold; by its id where the ref is not ours."""
+    if isinstance(ref, int):
+        return ref
+    row = session.row("select seq from task where project = ? and id = ?", (session.project, blob_id(fence.task_id)))
+    return None if row is None else int(row[0])

@@ -1,0 +1,154 @@
+"""Enqueue: new rows, many to a statement, and what became of those that were not created.
+
+The insert takes no notice of a row whose id or key exists; only where the count of rows does not add up are the
+refused ones looked for. So a batch of new tasks costs one statement per 128, and a lone task one in all.
+
+Invariant: rows are created in input order, so place in the call is the order of `seq`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from omniq.errors import NotSupported
+from omniq.models.states import State, Until
+from omniq.models.values import Micros
+from omniq.storage.records import EnqueueAnswer, NewTask, Refusal
+from omniq_sqlite.database import AGAIN
+from omniq_sqlite.schema import INLINE
+from omniq_sqlite.session import Session
+from omniq_sqlite.tasks.rows import READY, blob_id, encode_tags, marks, padded, text_id
+
+__all__ = ("enqueue", "enqueue_one", "refuse_unsupported")
+
+_COLUMNS = (
+    "project, id, lane, state, run_at, created_at, enqueued_at, ttl, expires_at, keep, held, ukey, until, name, "
+    "tags, digest, policy, payload"
+)
+_WIDTH = 18
+_PLAIN = f"insert into task({_COLUMNS}) values ({','.join('?' * _WIDTH)}) on conflict do nothing"
+_NOTHING = (None,) * _WIDTH
+
+
+def refuse_unsupported(tasks: Sequence[NewTask]) -> None:
+    """Refuse what this store does not offer, before anything is written.
+
+    Raises:
+        NotSupported: parents, or a unique key held for a time.
+    """
+    for task in tasks:
+        if task.parents:
+            raise NotSupported("a task with parents", "sqlite")
+        if task.unique is not None and task.unique.until is Until.WINDOW:
+            raise NotSupported("a unique key held for a time", "sqlite")
+
+
+def enqueue_one(session: Session, task: NewTask) -> Any:
+    """Create one task in one statement, or give AGAIN."""
+    queue = session.known_queue(task.queue)
+    if queue is None or len(task.payload) > INLINE or task.insert_before is not None:
+        return AGAIN
+    if not session.change(_PLAIN, _values(task, session.project, queue, session.now())):
+        return AGAIN
+    session.work = True
+    return []
+
+
+def enqueue(session: Session, tasks: Sequence[NewTask]) -> list[EnqueueAnswer]:
+    """Create tasks; answer those that were not created."""
+    now = session.now()
+    answers: list[EnqueueAnswer] = []
+    for start, run in _runs(tasks, now):
+        if len(run) == 1:
+            answers += _one(session, run[0], start, now)
+            continue
+        rows = [_values(task, session.project, session.make_queue(task.queue), now) for task in run]
+        for at, piece, size in padded(rows):
+            answers += _many(session, run[at : at + len(piece)], piece, size, start + at)
+    session.work = session.work or len(answers) < len(tasks)
+    return answers
+
+
+def _runs(tasks: Sequence[NewTask], now: Micros) -> list[tuple[int, Sequence[NewTask]]]:
+    """Cut a call into what goes many to a statement, and single tasks that need more than their row."""
+    runs: list[tuple[int, Sequence[NewTask]]] = []
+    start = 0
+    for at, task in enumerate(tasks):
+        if len(task.payload) > INLINE or (task.insert_before is not None and now >= task.insert_before):
+            if at > start:
+                runs.append((start, tasks[start:at]))
+            runs.append((at, (task,)))
+            start = at + 1
+    if start < len(tasks):
+        runs.append((start, tasks[start:]))
+    return runs
+
+
+def _one(session: Session, task: NewTask, index: int, now: Micros) -> list[EnqueueAnswer]:
+    if task.insert_before is not None and now >= task.insert_before:
+        return [_refusal(session, task, index) or EnqueueAnswer(index=index, id=task.id, what=Refusal.LATE)]
+    values = _values(task, session.project, session.make_queue(task.queue), now)
+    if not session.change(_PLAIN, values):
+        return [_refused(session, task, index)]
+    if len(task.payload) > INLINE:
+        session.change("insert into big(seq, payload) values (last_insert_rowid(), ?)", (task.payload,))
+    return []
+
+
+def _many(
+    session: Session, tasks: Sequence[NewTask], rows: Sequence[tuple[Any, ...]], size: int, start: int
+) -> list[EnqueueAnswer]:
+    """Insert a piece; where rows are missing, tell which. Those of this piece have the highest numbers."""
+    values = [value for row in rows for value in row] + [*_NOTHING] * (size - len(rows))
+    created = session.change(
+        f"insert into task({_COLUMNS}) select * from (values {marks(_WIDTH, size)}) "
+        "where column1 is not null on conflict do nothing",
+        values,
+    )
+    if created == len(rows):
+        return []
+    last = int(session.row("select coalesce(max(seq), 0) from task")[0])
+    answers: list[EnqueueAnswer] = []
+    ours: set[str] = set()
+    for place, task in enumerate(tasks):
+        row = session.row("select seq from task where project = ? and id = ?", (session.project, blob_id(task.id)))
+        if row is not None and row[0] > last - created and task.id not in ours:
+            ours.add(task.id)
+        else:
+            answers.append(_refused(session, task, start + place))
+    return answers
+
+
+def _refused(session: Session, task: NewTask, index: int) -> EnqueueAnswer:
+    answer = _refusal(session, task, index)
+    assert answer is not None, "an insert is passed over only for an id or a key that exists"
+    return answer
+
+
+def _refusal(session: Session, task: NewTask, index: int) -> EnqueueAnswer | None:
+    """Say what stands in the way of a task: its id, its key, or nothing."""
+    row = session.row(
+        "select state, digest from task where project = ? and id = ?", (session.project, blob_id(task.id))
+    )
+    if row is not None:
+        if row[1] != task.digest:
+            return EnqueueAnswer(index=index, id=task.id, what=Refusal.CONFLICT)
+        return EnqueueAnswer(index=index, id=task.id, what=Refusal.KNOWN, state=State.of(row[0]))
+    if task.unique is not None:
+        row = session.row("select id from task where project = ? and held = ?", (session.project, task.unique.digest))
+        if row is not None:
+            return EnqueueAnswer(index=index, id=task.id, what=Refusal.UNIQUE, holder=text_id(row[0]))
+    return None
+
+
+def _values(task: NewTask, project: int, queue: int, now: Micros) -> tuple[Any, ...]:
+    run_at = now + task.delay if task.run_at is None else max(now, task.run_at)
+    expires_at = task.expires_at if task.ttl is None else now + task.ttl
+    unique = task.unique
+    key = None if unique is None else unique.digest
+    return (
+        project, blob_id(task.id), queue * 10 + task.priority, READY, run_at, now, now, task.ttl, expires_at,
+        task.keep, key, key, 1 if unique is not None and unique.until is Until.STARTED else None, task.name,
+        encode_tags(task.tags), task.digest, task.policy, task.payload if len(task.payload) <= INLINE else None,
+    )  # fmt: skip
