@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 import os
 import threading
 import time
 from pathlib import Path
 
+import msgspec
+
 import omniq
 from omniq import AsyncOmniQ
+from omniq.execution.context import Context
+from omniq.models.values import Micros
+from omniq.testing.history import Event, Kind
 
 oq = AsyncOmniQ()
 
@@ -30,27 +34,34 @@ def _journal() -> int:
     return descriptor
 
 
-def _write(op: str, **facts: object) -> None:
-    line = {"op": op, "pid": os.getpid(), "at": time.monotonic(), **facts}
-    os.write(_journal(), json.dumps(line).encode() + b"\n")
+def now() -> Micros:
+    """Give the time that all processes of this host share."""
+    return time.monotonic_ns() // 1000
+
+
+def _write(kind: Kind, at: Micros, me: Context[object] | None = None) -> None:
+    event = Event(kind=kind, at=at, process=str(os.getpid()))
+    if me is not None:
+        event = msgspec.structs.replace(event, task=me.id, attempt=me.attempt, claim_id=me.fence.claim_id)
+    os.write(_journal(), msgspec.json.encode(event) + b"\n")
 
 
 def _watch_for_stalls() -> None:
-    longest = float(os.environ["CHAOS_LEASE"]) / 3
-    last = time.monotonic()
+    longest = round(float(os.environ["CHAOS_LEASE"]) * 1_000_000 / 3)
+    last = now()
     while True:
         time.sleep(0.02)
-        now = time.monotonic()
-        if now - last > longest:
-            _write("stall", since=last)
-        last = now
+        if (at := now()) - last > longest:
+            _write(Kind.FROZEN, last)
+            _write(Kind.THAWED, at)
+        last = at
 
 
 @oq.task(retries=3)
 async def work(number: int, milliseconds: int) -> list[int]:
     """Take a little while, and give who did it."""
     me = omniq.current()
-    _write("start", id=me.id, attempt=me.attempt, claim=me.fence.claim_id)
+    _write(Kind.STARTED, now(), me)
     await asyncio.sleep(milliseconds / 1000)
-    _write("end", id=me.id, attempt=me.attempt, claim=me.fence.claim_id)
+    _write(Kind.LEFT, now(), me)
     return [os.getpid(), me.attempt]

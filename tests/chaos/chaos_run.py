@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import random
 import signal
@@ -18,17 +17,21 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from chaos_history import Ended, Fault, History, Run, Verdict, judge
 
-__all__ = ("Plan", "main", "run")
+from omniq.testing.history import Event, Kind, Violation, judge, read
+
+__all__ = ("Outcome", "Plan", "main", "run")
 
 HERE = Path(__file__).parent
 FUSE = 90.0
 """Seconds without one more ended task after which the run is called stuck."""
+LOOK_EVERY = 0.5
+"""Seconds between two readings of what has ended."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +46,35 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     milliseconds: int = 30
     concurrency: int = 5
     seed: int = 1
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What the judge found, and how much there was to find. `starts` beyond `tasks` are second ones."""
+
+    violations: list[Violation]
+    stale_values: list[str]
+    states: dict[str, int]
+    faults: dict[str, int]
+    tasks: int
+    starts: int
+
+    @property
+    def right(self) -> bool:
+        return not self.violations and not self.stale_values and self.states == {"succeeded": self.tasks}
+
+
+class _Log:
+    """What the harness itself saw and did, in a file of the same form as the bodies'."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = (folder / "harness.jsonl").open("ab", buffering=0)
+
+    def write(self, kind: Kind, **facts: Any) -> None:
+        event = Event(kind=kind, at=time.monotonic_ns() // 1000, **facts)
+        self._file.write(msgspec.json.encode(event) + b"\n")
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class _Worker:
@@ -61,7 +93,7 @@ class _Worker:
     @property
     def at_work(self) -> bool:
         """Alive, not frozen, and has begun a body: a fault on it means something."""
-        return self.process.poll() is None and not self.stopped and '"start"' in _text(self._bodies)
+        return self.process.poll() is None and not self.stopped and "started" in _text(self._bodies)
 
     def tail(self) -> str:
         return "\n".join(_text(self._log).splitlines()[-15:])
@@ -70,11 +102,10 @@ class _Worker:
 class _Field:
     """The processes, and the log of what was done to them."""
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
-        self._folder, self._plan = folder, plan
+    def __init__(self, folder: Path, plan: Plan, log: _Log) -> None:
+        self._folder, self._plan, self._log = folder, plan, log
         self._number = 0
         self._random = random.Random(plan.seed)
-        self.faults: list[Fault] = []
         self.workers = [self._start() for _ in range(plan.workers)]
         order = ["kill"] * plan.kills + ["stop"] * plan.stops
         self._random.shuffle(order)
@@ -89,13 +120,13 @@ class _Field:
                 worker.process.send_signal(signal.SIGCONT)
                 worker.stopped = False
                 self._frozen.remove((worker, since))
-                self.faults.append(Fault(what="stop", pid=worker.pid, since=since, until=time.monotonic()))
+                self._log.write(Kind.THAWED, process=str(worker.pid))
         at_work = [worker for worker in self.workers if worker.at_work]
         if self._due and done >= self._due[0][0] and at_work:
             what = self._due.pop(0)[1]
             victim = self._random.choice(at_work)
+            self._log.write(Kind.KILLED if what == "kill" else Kind.FROZEN, process=str(victim.pid))
             if what == "kill":
-                self.faults.append(Fault(what="kill", pid=victim.pid, since=now))
                 victim.process.kill()
                 victim.process.wait()
                 self.workers[self.workers.index(victim)] = self._start()
@@ -127,76 +158,83 @@ class _Field:
         return _Worker(self._folder, self._plan, self._number)
 
 
-async def run(url: str, folder: Path, plan: Plan) -> History:
+async def run(url: str, folder: Path, plan: Plan) -> Outcome:
     """Do one run on the store at `url`; `folder` takes what the processes write."""
     os.environ |= {"OMNIQ_BACKEND": url, "CHAOS_FOLDER": str(folder), "CHAOS_LEASE": str(plan.lease)}
     from chaos_app import oq, work
 
-    seen: list[Ended] = []
+    log = _Log(folder)
     async with oq:
         handles = await oq.enqueue_many([work.bind(number, plan.milliseconds) for number in range(plan.tasks)])
-        accepted = [handle.id for handle in handles]
-        field = _Field(folder, plan)
+        ids = [handle.id for handle in handles]
+        for id_ in ids:
+            log.write(Kind.ACCEPTED, task=id_)
+        field = _Field(folder, plan, log)
         try:
-            await _until_all_ended(oq, field, plan)
-            await _read(oq, accepted, seen)
+            await _until_all_ended(oq, field, plan, ids, log)
         finally:
-            field.close()  # a worker that drains may still write: read once more behind it
-        await _read(oq, accepted, seen)
-    runs, stalls = _bodies(folder)
-    return History(accepted=accepted, runs=runs, faults=field.faults + stalls, seen=seen, lease=plan.lease)
+            field.close()
+        # A worker that drains may still write, so every record is read once more: another ending is a second.
+        await _read(oq, ids, log)
+        stale, states = await _values(oq, ids)
+    log.close()
+    events = list(read(sorted(folder.glob("*.jsonl"))))  # noqa: ASYNC240 - the work is over
+    return Outcome(
+        violations=judge(events, lease=round(plan.lease * 1_000_000)),
+        stale_values=stale,
+        states=states,
+        faults=Counter(event.kind.value for event in events if not event.task),
+        tasks=plan.tasks,
+        starts=sum(event.kind is Kind.STARTED for event in events),
+    )
 
 
-async def _until_all_ended(oq: Any, field: _Field, plan: Plan) -> None:
-    last, moved_at = -1, time.monotonic()
+async def _until_all_ended(oq: Any, field: _Field, plan: Plan, ids: list[str], log: _Log) -> None:
+    last, moved_at, looked_at = -1, time.monotonic(), 0.0
+    unread = set(ids)
     while True:
         counts: Counter[str] = Counter()
         for stats in await oq.stats():
             counts.update({state.value: count for state, count in stats.counts.items() if state.terminal})
         done = counts.total()
         field.step(done)
+        now = time.monotonic()
+        if now - looked_at > LOOK_EVERY:
+            looked_at = now
+            unread -= await _read(oq, unread, log)
         if done >= plan.tasks and field.quiet:
             return
         if done != last:
-            last, moved_at = done, time.monotonic()
-        elif time.monotonic() - moved_at > FUSE:
+            last, moved_at = done, now
+        elif now - moved_at > FUSE:
             raise RuntimeError(f"stuck at {done} of {plan.tasks}, {dict(counts)}; the workers say:\n{field.tails()}")
         await asyncio.sleep(0.02)
 
 
-async def _read(oq: Any, ids: list[str], seen: list[Ended]) -> None:
-    for id_ in ids:
-        result = await oq.get_result(id_)
-        if result is None or not result.state.terminal:
-            continue
-        pid, attempt = result.value if result.value is not None else (None, None)
-        seen.append(
-            Ended(
-                task_id=id_,
-                state=result.state.value,
-                attempt=result.attempt,
-                finished_at=str(result.finished_at),
-                by_pid=pid,
-                by_attempt=attempt,
-            )
+async def _read(oq: Any, ids: Iterable[str], log: _Log) -> set[str]:
+    """Write down which of these have ended, under which fence; give them."""
+    records = await oq.queue.store.get(list(ids))
+    ended = [record for record in records if record is not None and record.state.terminal]
+    for record in ended:
+        log.write(
+            Kind.FINISHED,
+            task=record.id,
+            attempt=record.attempt,
+            claim_id=record.claim_id,
+            state=record.state.value,
         )
+    return {record.id for record in ended}
 
 
-def _bodies(folder: Path) -> tuple[list[Run], list[Fault]]:
-    open_runs: dict[tuple[int, str, int, int], Run] = {}
-    stalls = []
-    for path in sorted(folder.glob("body-*.jsonl")):
-        for line in path.read_text().splitlines():
-            entry = json.loads(line)
-            if entry["op"] == "stall":
-                stalls.append(Fault(what="stall", pid=entry["pid"], since=entry["since"], until=entry["at"]))
-                continue
-            key = (entry["pid"], entry["id"], entry["attempt"], entry["claim"])
-            if entry["op"] == "start":
-                open_runs[key] = Run(task_id=key[1], attempt=key[2], claim=key[3], pid=key[0], started_at=entry["at"])
-            else:
-                open_runs[key] = msgspec.structs.replace(open_runs[key], ended_at=entry["at"])
-    return list(open_runs.values()), stalls
+async def _values(oq: Any, ids: list[str]) -> tuple[list[str], dict[str, int]]:
+    """Give the tasks whose value is not that of the attempt that the record names, and a count by state."""
+    stale, states = [], Counter[str]()
+    for id_ in ids:
+        ended = await oq.get_result(id_)
+        states["missing" if ended is None else ended.state.value] += 1
+        if ended is not None and ended.value is not None and ended.value[1] != ended.attempt:
+            stale.append(id_)
+    return stale, dict(states)
 
 
 def _text(path: Path) -> str:
@@ -214,10 +252,9 @@ def main() -> None:
     plan = Plan(**options)
     with tempfile.TemporaryDirectory(prefix="omniq-chaos-") as name:
         began = time.monotonic()
-        history = asyncio.run(run(backend or f"sqlite:///{name}/chaos.db", Path(name), plan))
-        verdict: Verdict = judge(history)
-    print(f"{plan}\n{verdict}\n{time.monotonic() - began:.1f} s, {len(history.runs)} starts")
-    sys.exit(0 if verdict.right else 1)
+        outcome = asyncio.run(run(backend or f"sqlite:///{name}/chaos.db", Path(name), plan))
+    print(f"{plan}\n{outcome}\n{time.monotonic() - began:.1f} s; {'right' if outcome.right else 'NOT RIGHT'}")
+    sys.exit(0 if outcome.right else 1)
 
 
 if __name__ == "__main__":
