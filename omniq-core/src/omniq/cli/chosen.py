@@ -10,6 +10,7 @@ import asyncio
 import functools
 import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
@@ -18,17 +19,20 @@ import msgspec
 from omniq import AsyncOmniQ
 from omniq.cli.loading import load_app
 from omniq.cli.output import Format, note
+from omniq.errors import StoreUnavailable
 
-__all__ = ("Chosen", "common", "global_options")
+__all__ = ("Chosen", "common", "global_options", "point_at")
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Command = Callable[..., Any]
 
 _OPTIONS: tuple[Callable[[Command], Command], ...] = (
-    click.option("-b", "--backend", metavar="URL", help="Where the tasks are, for example sqlite:///jobs.db."),
-    click.option("-p", "--project", metavar="NAME", help="The project inside the backend."),
-    click.option("-a", "--app", metavar="MODULE:ATTR", help="The app whose backend and tasks to use."),
+    click.option(
+        "-b", "--backend", metavar="URL", help="Where the tasks are, for example sqlite:///jobs.db; OMNIQ_BACKEND."
+    ),
+    click.option("-p", "--project", metavar="NAME", help="The project inside the backend; OMNIQ_PROJECT_NAME."),
+    click.option("-a", "--app", metavar="MODULE:ATTR", help="The app whose backend and tasks to use; OMNIQ_APP."),
     click.option("-o", "--output", type=click.Choice([one.value for one in Format]), help="How data is written."),
 )
 
@@ -62,23 +66,31 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
         else:
             app = self._load(self.app)
             origin = self.app
-        note(f"omniq: {app.describe()} (from {origin})")
+        kind, place = app.queue.store.name, app.describe()
+        shown = place if place.startswith(kind) else f"{kind} {place}"
+        note(f"omniq: {shown}, project {app.config.project} (from {origin})")
         return app
 
     def run(self, work: Callable[[AsyncOmniQ[Any]], Awaitable[T]]) -> T:
-        """Open what is chosen, do the work on its async face, close it."""
+        """Open what is chosen, do the work on its async face, close it.
+
+        Raises:
+            StoreUnavailable: a file that is not there; to make one by a slip of the pen would hide the slip.
+        """
+        app = self.open()
+        place = app.describe()
+        if place.startswith("/") and not Path(place).exists():
+            raise StoreUnavailable(f"{place} does not exist; the first enqueue or worker makes it")
 
         async def inside() -> T:
-            async with self.open() as app:
+            async with app:
                 return await work(app)
 
         return asyncio.run(inside())
 
     def _load(self, reference: str) -> AsyncOmniQ[Any]:
         if self.backend is not None:  # an app that was made without a URL reads it where it is made
-            for name in _PLACES:
-                os.environ.pop(name, None)
-            os.environ["OMNIQ_BACKEND"] = self.backend
+            point_at(self.backend)
         if self.project is not None:
             os.environ["OMNIQ_PROJECT_NAME"] = self.project
         app = load_app(reference)
@@ -99,6 +111,13 @@ _PLACES = (
     "OMNIQ_BACKEND",
 )
 """The variables that say where tasks and results are."""
+
+
+def point_at(url: str) -> None:
+    """Make `url` the backend of this process and its children for every app that names none itself."""
+    for name in _PLACES:
+        os.environ.pop(name, None)
+    os.environ["OMNIQ_BACKEND"] = url
 
 
 def _origin() -> str:
@@ -127,7 +146,9 @@ def common(function: Callable[Concatenate[Chosen, P], T]) -> Callable[..., T]:
         **kwargs: Any,
     ) -> T:
         here = Chosen(backend=backend, project=project, app=app, output=output)
-        before = context.find_object(Chosen) or Chosen()
-        return function(here.over(before), *args, **kwargs)
+        chosen = here.over(context.find_object(Chosen) or Chosen())
+        if chosen.app is None and chosen.backend is None:
+            chosen = msgspec.structs.replace(chosen, app=os.environ.get("OMNIQ_APP") or None)
+        return function(chosen, *args, **kwargs)
 
     return command

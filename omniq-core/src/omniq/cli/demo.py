@@ -19,7 +19,7 @@ from typing import Any
 import click
 import msgspec
 
-from omniq.cli.chosen import Chosen, common
+from omniq.cli.chosen import Chosen, common, point_at
 from omniq.cli.crew import Crew
 from omniq.cli.exits import Exit
 from omniq.cli.output import Format, note, show_record, table
@@ -65,8 +65,8 @@ def command(context: click.Context, chosen: Chosen, folder: Path | None, workers
 
     Without FOLDER: the standard library that runs this. One worker is killed half way.
     """
-    if chosen.backend or chosen.app:
-        raise click.UsageError("demo makes a database of its own in a temporary folder; leave out -b and -a")
+    if chosen.backend or chosen.app or chosen.project:
+        raise click.UsageError("demo makes a database of its own in a temporary folder; leave out -b, -a and -p")
     root = folder or Path(sysconfig.get_paths()["stdlib"])
     files = _python_files(root)
     if not files:
@@ -84,7 +84,8 @@ def command(context: click.Context, chosen: Chosen, folder: Path | None, workers
 
 
 async def _run(root: Path, files: Sequence[str], place: Path, workers: int) -> Report:
-    os.environ["OMNIQ_BACKEND"] = url = f"sqlite:///{place / 'demo.db'}"  # read by the app, here and in workers
+    url = f"sqlite:///{place / 'demo.db'}"
+    point_at(url)
     from omniq.cli.demo_app import Counts, count_file, counts_of, oq
 
     note(f"omniq: {url}, one task for each of {len(files):,} files in {root}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -16,7 +15,6 @@ from omniq.cli.output import Format, age, note, show_record, show_rows
 from omniq.errors import TaskNotFound
 from omniq.models.states import State
 from omniq.models.task import Task
-from omniq.models.values import span
 from omniq.storage.records import CancelAnswer, TaskRecord
 
 __all__ = ("command",)
@@ -55,11 +53,11 @@ def list_tasks(
             app,
             limit,
             after,
-            state=tuple(State(state) for state in states) or None,
+            state=states,
             queue=queue,
             name=name,
             tag=tag,
-            since=_ago(since),
+            since=since,
         )
 
     found, place = chosen.run(work)
@@ -114,7 +112,11 @@ def cancel(context: click.Context, chosen: Chosen, ids: tuple[str, ...]) -> None
 async def _pages(app: AsyncOmniQ[Any], limit: int, after: str | None, **where: Any) -> tuple[list[Task], str | None]:
     found: list[Task] = []
     while True:  # a page may be short while more follow
-        page = await app.tasks(limit=limit - len(found), after=after, **where)
+        try:
+            page = await app.tasks(limit=limit - len(found), after=after, **where)
+        except ValueError:
+            text = f"{after!r} is no place in this list; take it from the page before"
+            raise click.BadParameter(text, param_hint="--after") from None
         found += page.items
         after = page.next
         if after is None or len(found) >= limit:
@@ -143,7 +145,3 @@ def _as_data(blob: bytes | None) -> Any:
 
 def _fields(task: Task) -> dict[str, Any]:
     return msgspec.structs.asdict(task)
-
-
-def _ago(text: str | None) -> datetime | None:
-    return None if text is None else datetime.now(UTC) - timedelta(microseconds=span(text, "--since"))
