@@ -45,7 +45,12 @@ class Driver:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a call that does not wait for others."""
-        if self.direct:
+        try:
+            direct = self.direct
+        except BaseException:  # no such backend: say that, and nothing of a coroutine that was never awaited
+            coroutine.close()
+            raise
+        if direct:
             return drive(coroutine)
         return self.wait(coroutine)
 
