@@ -21,7 +21,7 @@ from typing import Any, Literal, NewType, Union
 
 import msgspec
 
-__all__ = ("Misfit", "checker", "hints_of")
+__all__ = ("Check", "Misfit", "checker", "hints_of")
 
 Check = Callable[[Any], Any]
 """Gives the value to pass on, or raises Misfit."""
