@@ -18,7 +18,7 @@ from omniq.storage.results import BaseResultStorage
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.worker.engine import Engine, Lifespan
 
-__all__ = ("AsyncWorker", "ThreadedWorker", "WorkerParts")
+__all__ = ("AsyncWorker", "Worker", "WorkerParts")
 
 
 class WorkerParts(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +47,11 @@ class AsyncWorker:
         self._running: asyncio.Future[list[int]] | None = None
         self._opened: contextlib.AsyncExitStack | None = None
         self._tasks = parts.tasks
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._running is not None and not self._running.done()
 
     async def start(self) -> Self:
         """Open the stores and begin; a running worker goes on."""
@@ -146,7 +151,7 @@ class AsyncWorker:
         await self.wait()
 
 
-class ThreadedWorker:
+class Worker:
     """An `AsyncWorker` on a loop and a daemon thread of its own, for code that has no loop."""
 
     def __init__(self, worker: AsyncWorker) -> None:
