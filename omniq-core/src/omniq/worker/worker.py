@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Self
+from weakref import WeakSet
 
 import msgspec
 
@@ -19,6 +21,9 @@ from omniq.storage.tasks import BaseTaskQueue
 from omniq.worker.engine import Engine, Lifespan
 
 __all__ = ("AsyncWorker", "Worker", "WorkerParts")
+
+LAST_WORDS = 2.0
+"""Seconds for giving back claims at the end of the program."""
 
 
 class WorkerParts(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +174,7 @@ class Worker:
         """Begin; returns when the stores are open, and raises what opening raised."""
         if self.alive:
             return self
+        _running.add(self)
         started = threading.Event()
         self._error = None
         self._thread = threading.Thread(target=self._run, args=(started,), name="omniq-worker", daemon=True)
@@ -189,6 +195,13 @@ class Worker:
         if self._error is not None:
             raise self._error
         return self.exit_code
+
+    def abandon(self, within: float) -> None:
+        """Give back what runs, waiting so many seconds at most: for the end of the program."""
+        thread = self._thread
+        if thread is not None and self.alive:
+            self._call(self.worker.stop_now)
+            thread.join(within)
 
     def idle(self) -> None:
         """Wait until nothing runs, is due, or is to be tried again."""
@@ -219,3 +232,13 @@ class Worker:
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
+
+
+_running: WeakSet[Worker] = WeakSet()
+
+
+@atexit.register
+def _give_back() -> None:
+    """Release the claims of workers that nobody stopped: their tasks start again at once, at no cost."""
+    for worker in list(_running):
+        worker.abandon(LAST_WORDS)
