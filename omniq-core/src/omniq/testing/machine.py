@@ -1,47 +1,36 @@
 """A store and the model in lock step: random calls, valid ones and stale ones, answered alike or reported.
 
 Hypothesis draws the calls, one virtual clock drives both stores, and after every step everything that can be
-read of one is compared with the other. What the contract leaves open is not compared: refs, the exact
-`next_due`, version numbers of kv entries, and whether a claim or a sweep meets an expired task first.
+read of one is compared with the other.
 """
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, precondition, rule
+from hypothesis.stateful import Bundle, initialize, multiple, precondition, rule
 
-from omniq.builtin.memory import MemoryBackend
 from omniq.models.states import Counter, OnParent, Reason, State, Until
 from omniq.models.values import HOUR, MILLISECOND, MINUTE, SECOND
 from omniq.storage.base import Feature
 from omniq.storage.records import (
     TOMBSTONE,
     Claimed,
-    ClaimedTask,
     Hold,
     NewTask,
     Settlement,
-    TaskRecord,
-    Where,
 )
 from omniq.storage.tasks import BaseTaskQueue
-from omniq.testing.clock import VirtualClock
 from omniq.testing.kit.words import LEASE, draft, key
+from omniq.testing.twins import ALL, QUEUES, Pair, Twins
 
-__all__ = ("LockStep", "Pair", "lockstep")
+__all__ = ("LockStep", "lockstep")
 
-Pair: TypeAlias = tuple[ClaimedTask, ClaimedTask]
-"""One claimed task as the store under test and the model gave it."""
-
-QUEUES = ("a", "b")
-ALL = 1_000
 STEPS = (0, MILLISECOND, SECOND, 3 * SECOND, LEASE + 1, MINUTE, TOMBSTONE, 25 * HOUR)
 DELAYS = (0, SECOND, 2 * SECOND, MINUTE)
 
@@ -50,41 +39,11 @@ holds = Bundle("holds")
 claims = Bundle("claims")
 
 
-class LockStep(RuleBasedStateMachine):
+class LockStep(Twins):
     """The rules; `lockstep` gives the class that has a store to test.
 
     Holds stay in their bundle after they ended, so most late calls are stale: that is the point.
     """
-
-    place: Callable[[ExitStack], BaseTaskQueue]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stack = ExitStack()
-        self.runner = self.stack.enter_context(asyncio.Runner())
-        self.clock = VirtualClock()
-        self.written: list[NewTask] = []
-        self.count = 0
-        self.unswept = False
-        self.subject = type(self).place(self.stack)
-        self.model: BaseTaskQueue = MemoryBackend().tasks()
-        for store in (self.subject, self.model):
-            store.clock = self.clock
-            self.run(store.open())
-        self.features = self.subject.capabilities.features
-
-    def run(self, call: Coroutine[Any, Any, Any]) -> Any:
-        return self.runner.run(call)
-
-    def both(self, operation: str, *args: Any, **kwargs: Any) -> Any:
-        """Make the same call on both; the answers must be equal."""
-        ours = self.run(getattr(self.subject, operation)(*args, **kwargs))
-        theirs = self.run(getattr(self.model, operation)(*args, **kwargs))
-        assert ours == theirs, f"{operation} answered {ours}, the model {theirs}"
-        return theirs
-
-    def has(self, feature: Feature) -> bool:
-        return feature in self.features
 
     def number(self) -> int:
         self.count += 1
@@ -207,12 +166,12 @@ class LockStep(RuleBasedStateMachine):
         note: bytes | None,
         data: st.DataObject,
     ) -> None:
-        after = ()
+        after: tuple[NewTask, ...] = ()
         if self.has(Feature.FOLLOW_UPS) and data.draw(st.integers(0, 3)) == 0:
             after = (self.make(data, graph=False),)
             self.written += after
         ready, failed = to is State.READY, to is State.FAILED
-        how = {
+        how: dict[str, Any] = {
             "to": to,
             "count": count if ready or failed else None,
             "delay": delay if ready else None,
@@ -224,9 +183,7 @@ class LockStep(RuleBasedStateMachine):
             "after": after,
         }
         answers = [
-            self.run(
-                store.settle([Settlement(fence=pair[side].fence, ref=pair[side].ref, **how) for pair in pairs])
-            )
+            self.run(store.settle([Settlement(fence=pair[side].fence, ref=pair[side].ref, **how) for pair in pairs]))
             for side, store in enumerate((self.subject, self.model))
         ]
         assert answers[0] == answers[1], f"settle answered {answers[0]}, the model {answers[1]}"
@@ -299,76 +256,11 @@ class LockStep(RuleBasedStateMachine):
             plain = [([(one.key, one.value, one.due) for one in page], rest) for page, rest in seen]
             assert plain[0] == plain[1], f"{read} answered {plain[0]}, the model {plain[1]}"
 
-    def paired(self, ours: list[ClaimedTask], theirs: list[ClaimedTask], *, ordered: bool) -> list[Pair]:
-        if not ordered:
-            ours = sorted(ours, key=lambda task: task.fence.task_id)
-            theirs = sorted(theirs, key=lambda task: task.fence.task_id)
-        plain = [[msgspec.structs.replace(task, ref=None) for task in side] for side in (ours, theirs)]
-        assert plain[0] == plain[1], f"given were {plain[0]}, by the model {plain[1]}"
-        return list(zip(ours, theirs, strict=True))
-
-    def due_is_fair(self, ours: Claimed, theirs: Claimed) -> None:
-        """`next_due` may be early, never late by more than a second."""
-        if theirs.next_due is not None:
-            assert ours.next_due is not None, f"the next task is due in {theirs.next_due} µs, and none was told"
-            assert ours.next_due <= theirs.next_due + SECOND
-
-    def swept(self, ours: Sequence[str], theirs: Sequence[str], limit: int = ALL) -> None:
-        """Sweep both to the end; what ended, on the way or here, must be the same."""
-        ended = []
-        for store, before in ((self.subject, ours), (self.model, theirs)):
-            gone = [(one, State.EXPIRED) for one in before]
-            more = True
-            while more:
-                swept = self.run(store.sweep(limit))
-                gone += [(one, state) for one, state in swept.ended if state is State.EXPIRED]
-                more = swept.more
-            ended.append(sorted(gone))
-        assert ended[0] == ended[1], f"ended {ended[0]}, in the model {ended[1]}"
-        self.unswept = False
-
-    def compare(self) -> None:
-        """Read everything of both."""
-        if self.unswept:
-            return
-        ids = [task.id for task in self.written]
-        ours, theirs = (
-            self.run(store.get(ids, payload=True, result=True)) for store in (self.subject, self.model)
-        )
-        for one, other in zip(ours, theirs, strict=True):
-            assert one == other, differing(one, other)
-        self.both("stats", QUEUES)
-        self.both("wait_finished", ids, timeout=0)
-        listed = [
-            [one.id for one in self.run(store.list(Where(tag="x"), limit=ALL)).items]
-            for store in (self.subject, self.model)
-        ]
-        if not self.has(Feature.INDEXED_LIST):
-            listed = [sorted(one) for one in listed]
-        assert listed[0] == listed[1], f"listed {listed[0]}, by the model {listed[1]}"
-
-    def teardown(self) -> None:
-        for store in (self.subject, self.model):
-            self.run(store.close())
-        self.stack.close()
-
-
-def differing(one: TaskRecord | None, other: TaskRecord | None) -> str:
-    """Name the fields in which two records differ."""
-    if one is None or other is None:
-        return f"read {one}, from the model {other}"
-    fields = [
-        f"{name} is {getattr(one, name)!r}, in the model {getattr(other, name)!r}"
-        for name in one.__struct_fields__
-        if getattr(one, name) != getattr(other, name)
-    ]
-    return f"task {one.id}: {'; '.join(fields)}"
-
 
 def lockstep(place: Callable[[ExitStack], BaseTaskQueue]) -> type[LockStep]:
     """Give the machine for one store; hang what must be cleaned up after each run onto the stack.
 
-        TestMine = lockstep(lambda stack: MyBackend(...).tasks()).TestCase
-        TestMine.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
+    TestMine = lockstep(lambda stack: MyBackend(...).tasks()).TestCase
+    TestMine.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
     """
     return type("StoreLockStep", (LockStep,), {"place": staticmethod(place)})

@@ -92,9 +92,7 @@ class ExtendCases(Ground):
         for task, until in ((kept, clock() + LEASE), (stop, clock() + LEASE), (stranger, clock() - SECOND + LEASE)):
             assert (await record(store, task.fence.task_id)).lease_until == until
 
-    async def test_an_old_and_a_new_holder_of_one_task_in_one_call_are_told_apart(
-        self, store: BaseTaskQueue
-    ) -> None:
+    async def test_an_old_and_a_new_holder_of_one_task_in_one_call_are_told_apart(self, store: BaseTaskQueue) -> None:
         [task_id] = await enqueue(store, draft())
         old = await take_one(store)
         await store.abandon(old.fence.claim_id)
