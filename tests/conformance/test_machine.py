@@ -11,7 +11,7 @@ from omniq_sqlite.backend import SQLiteBackend
 from omniq_sqlite.options import SQLiteOptions
 
 FULL = settings(
-    max_examples=30,
+    max_examples=200,
     stateful_step_count=60,
     deadline=None,
     derandomize=True,

@@ -12,8 +12,8 @@ from omniq.testing import FaultyStore
 from omniq.testing.machine import lockstep
 
 QUICK = settings(
-    max_examples=100,
-    stateful_step_count=30,
+    max_examples=200,
+    stateful_step_count=40,
     deadline=None,
     derandomize=True,
     database=None,

@@ -1,8 +1,7 @@
 """Two stores under one clock: the same call to both, and everything that can be read of them compared.
 
 What the contract leaves open is not compared: refs, the exact `next_due`, and whether a claim or a sweep
-meets an expired task first. Between a move of the clock and the next sweep the two may stand apart, so
-`compare` waits for it.
+meets an expired task first: after each claim both are swept to the end, and until then not compared.
 """
 
 from __future__ import annotations
@@ -44,7 +43,6 @@ class Twins(RuleBasedStateMachine):
         self.clock = VirtualClock()
         self.written: list[NewTask] = []
         self.count = 0
-        self.unswept = False
         self.subject = type(self).place(self.stack)
         self.model: BaseTaskQueue = MemoryBackend().tasks()
         for store in (self.subject, self.model):
@@ -91,12 +89,9 @@ class Twins(RuleBasedStateMachine):
                 more = swept.more
             ended.append(sorted(gone))
         assert ended[0] == ended[1], f"ended {ended[0]}, in the model {ended[1]}"
-        self.unswept = False
 
     def compare(self) -> None:
         """Read everything of both."""
-        if self.unswept:
-            return
         ids = [task.id for task in self.written]
         ours, theirs = (self.run(store.get(ids, payload=True, result=True)) for store in (self.subject, self.model))
         for one, other in zip(ours, theirs, strict=True):
