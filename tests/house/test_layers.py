@@ -19,7 +19,7 @@ FLOORS = [
         "plugins.specs",
         "plugins.provider",
     },
-    {"builtin", "plugins.discovery", "plugins.registry", "config"},
+    {"builtin", "plugins", "config"},
     {"packing", "hooks", "events"},
     {"client", "worker"},
     {"app"},

@@ -21,7 +21,7 @@ from typing import Any, Literal, NewType, Union
 
 import msgspec
 
-__all__ = ("Misfit", "checker", "hints_of")
+__all__ = ("Check", "Misfit", "checker", "hints_of")
 
 Check = Callable[[Any], Any]
 """Gives the value to pass on, or raises Misfit."""
@@ -103,7 +103,7 @@ def _compile(hint: Any) -> _Fits | None:
         kinds = _NUMBERS[hint]
         return lambda value: type(value) is hint or (isinstance(value, kinds) and type(value) is not bool)
     if typing.is_typeddict(hint):
-        return lambda value: False  # its keys are checked by the conversion
+        return _compile_typed_dict(hint)
     if isinstance(hint, type) and not getattr(hint, "_is_protocol", False):
         return lambda value: isinstance(value, hint)
     return None
@@ -138,6 +138,25 @@ def _compile_generic(hint: Any, origin: Any, args: tuple[Any, ...]) -> _Fits | N
         items = _compile(args[0])
         return lambda value: isinstance(value, origin) and (items is None or all(map(items, value)))
     return lambda value: isinstance(value, origin)
+
+
+def _compile_typed_dict(hint: Any) -> _Fits | None:
+    try:
+        fields = {name: _compile(one) for name, one in typing.get_type_hints(hint).items()}
+        marked = typing.get_type_hints(hint, include_extras=True)
+    except Exception:  # a hint that only a type checker can resolve
+        fields, marked = dict.fromkeys(hint.__annotations__), {}
+    # Where annotations are text, __required_keys__ was made without having seen NotRequired.
+    optional = {name for name, one in marked.items() if typing.get_origin(one) is typing.NotRequired}
+    required = hint.__required_keys__ - optional
+
+    def fits(value: Any) -> bool:
+        if not isinstance(value, dict) or not required <= value.keys() <= fields.keys():
+            return False
+        members = ((fields[name], item) for name, item in value.items())
+        return all(member is None or member(item) for member, item in members)
+
+    return fits
 
 
 def _compile_tuple(args: tuple[Any, ...]) -> _Fits:

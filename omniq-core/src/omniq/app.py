@@ -12,14 +12,13 @@ from omniq.client.looking import Filter
 from omniq.client.options import DeclareOptions, Defaults, check_options
 from omniq.client.queue import AsyncTaskQueue, Page
 from omniq.client.tasks import AsyncDecorator, AsyncSender, AsyncTask, Coro
-from omniq.config.env import Environment, read_environment
-from omniq.config.resolve import Places, resolve
+from omniq.config.resolve import Config, Places, places, resolve
 from omniq.functions import FunctionRegistry, task_name
 from omniq.models.call import Call
 from omniq.models.config import WorkerSettings
 from omniq.models.result import TaskResult
 from omniq.models.task import Task as TaskInfo
-from omniq.models.values import DAY, Duration, check_name, span
+from omniq.models.values import Duration, check_name, span
 from omniq.plugins.registry import registry
 from omniq.serialization.manager import SerializationManager
 from omniq.storage.records import CancelAnswer, DeleteAnswer, QueueStats, RequeueAnswer
@@ -67,21 +66,15 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         self.registry = FunctionRegistry()
 
     @cached_property
-    def environment(self) -> Environment:
-        """The `OMNIQ_*` settings, read at first use."""
-        return read_environment()
+    def config(self) -> Config:
+        """Every setting, from the arguments, the `OMNIQ_*` variables and the defaults; read at first use."""
+        url, task_queue, result_storage, project = self._where
+        return resolve(backend=url, task_queue=task_queue, result_storage=result_storage, project=project)
 
     @cached_property
     def places(self) -> Places:
         """The backends of the roles, not yet open."""
-        url, task_queue, result_storage, project = self._where
-        return resolve(
-            url,
-            task_queue=task_queue,
-            result_storage=result_storage,
-            project=project,
-            environment=self.environment,
-        )
+        return places(self.config)
 
     @cached_property
     def serializer(self) -> SerializationManager:
@@ -91,18 +84,18 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
     @cached_property
     def queue(self) -> AsyncTaskQueue:
         """The producer's side, on handles of its own."""
-        places, environment = self.places, self.environment
+        backends, config = self.places, self.config
         return AsyncTaskQueue(
-            places.tasks.tasks(),
+            backends.tasks.tasks(),
             self.serializer,
-            project=places.project,
-            results=None if places.results is None else places.results.results(),
+            project=config.project,
+            results=None if backends.results is None else backends.results.results(),
             defaults=Defaults(
-                retries=environment.retry_attempts,
-                retry_base=span(environment.retry_delay, "OMNIQ_RETRY_DELAY"),
-                timeout=span(environment.task_timeout, "OMNIQ_TASK_TIMEOUT") if environment.task_timeout else None,
-                ttl=span(environment.task_ttl, "OMNIQ_TASK_TTL") if environment.task_ttl else None,
-                result_ttl=span(environment.result_ttl, "OMNIQ_RESULT_TTL") if environment.result_ttl else DAY,
+                retries=config.retries,
+                retry_base=config.retry_delay,
+                timeout=config.timeout,
+                ttl=config.ttl,
+                result_ttl=config.result_ttl,
             ),
         )
 
@@ -245,12 +238,12 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         """Make a worker: `async with` runs it here.
 
         Args:
-            queues: in the order served, or a mapping queue -> kind. Default: `default` and those that the
-                app's tasks name.
+            queues: in the order served, or a mapping queue -> kind. Default: the configured ones, `default`, and
+                those that the app's tasks name.
             concurrency: bodies at once, a kind.
         """
-        environment = self.environment
-        base = kind or environment.default_worker
+        config = self.config
+        base = kind or config.worker
         by_kind: dict[str, list[str]] = {}
         named = queues if queues is not None else self._named_queues()
         for queue in named:
@@ -259,12 +252,11 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         settings = [
             WorkerSettings(
                 kind=one,
-                concurrency=concurrency or environment.concurrency(one),
+                concurrency=concurrency or config.concurrency_of(one),
                 queues=tuple(served),
-                lease=span(lease or environment.worker__lease, "lease"),
-                shutdown_grace=span(
-                    environment.worker__shutdown_grace if shutdown_grace is None else shutdown_grace,
-                    "shutdown_grace",
+                lease=config.lease if lease is None else span(lease, "lease"),
+                shutdown_grace=(
+                    config.shutdown_grace if shutdown_grace is None else span(shutdown_grace, "shutdown_grace")
                 ),
             )
             for one, served in by_kind.items()
@@ -300,7 +292,7 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         )
 
     def _named_queues(self) -> list[str]:
-        return ["default", *sorted(self.registry.queues - {"default"})]
+        return list(dict.fromkeys((*self.config.queues, "default", *sorted(self.registry.queues))))
 
 
 def _listed(ids: str | Sequence[str]) -> Sequence[str]:

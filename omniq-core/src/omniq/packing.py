@@ -57,10 +57,13 @@ def pack(
     """
     payload = serializer.dump_arguments(name, args, dict(kwargs))
     policy = dump_policy(options.policy)
-    if len(policy) + sum(map(len, options.tags)) > MAX_HEADERS:
-        raise PayloadTooLarge(f"the metadata and tags of {name}", len(policy), MAX_HEADERS)
-    digest = hashlib.blake2b(payload, digest_size=16, person=b"omniq-task")
-    digest.update(f"\0{name}\0{options.queue}\0{options.priority}\0".encode())
+    headers = len(policy) + sum(len(tag.encode()) for tag in options.tags)
+    if headers > MAX_HEADERS:
+        raise PayloadTooLarge(f"the metadata and tags of {name}", headers, MAX_HEADERS)
+    # Names hold no \0, and the length says where the payload ends: no two contents share one text.
+    head = f"{name}\0{options.queue}\0{options.priority}\0{len(payload)}\0".encode()
+    digest = hashlib.blake2b(head, digest_size=16, person=b"omniq-task")
+    digest.update(payload)
     digest.update(policy)
     return NewTask(
         id=options.id or new_id(),

@@ -129,6 +129,7 @@ class Rig:
         self.tasks = WatchedQueue()
         self.ledger = self.tasks.ledger
         self.registry = Registry()
+        self.serializer = Serializer()
         self.settings = settings
         self.options: dict[str, Any] = {}
         self.seen: list[tuple[str, str]] = []
@@ -141,7 +142,7 @@ class Rig:
         return Engine(
             tasks=self.tasks,
             registry=self.registry,  # type: ignore[arg-type]
-            serializer=Serializer(),  # type: ignore[arg-type]
+            serializer=self.serializer,  # type: ignore[arg-type]
             executors={"async": CoroutineExecutor, "thread": ThreadExecutor},
             settings=WorkerSettings(**{"name": "w", **self.settings, **settings}),
             **self.options,

@@ -9,8 +9,7 @@ import click
 from omniq.cli.chosen import Chosen, common
 from omniq.cli.exits import Exit
 from omniq.cli.output import Format, show_rows
-from omniq.errors import BackendBroken
-from omniq.plugins.discovery import Found
+from omniq.plugins.listing import Listed
 from omniq.plugins.registry import registry
 
 __all__ = ("command",)
@@ -22,7 +21,8 @@ __all__ = ("command",)
 @click.pass_context
 def command(context: click.Context, chosen: Chosen, check: bool) -> None:
     """List the backends and worker kinds that are installed; without --check no driver is loaded."""
-    rows = [_row(found, check=check) for found in registry.listing()]
+    listed = registry.listing(check=check)
+    rows = [_row(one) for one in listed]
     readable = chosen.format is Format.TABLE
     if readable:
         rows = [{**row, "schemes": tuple(f"{scheme}:" for scheme in row["schemes"])} for row in rows]
@@ -34,34 +34,16 @@ def command(context: click.Context, chosen: Chosen, check: bool) -> None:
         columns,
         empty="no plugin is installed: is omniq-core installed, not only on a path?",
     )
-    if check and troubled:
+    if check and any(one.state not in ("ok", "shut out") for one in listed):
         context.exit(Exit.UNEXPECTED)
 
 
-def _row(found: Found, *, check: bool) -> dict[str, Any]:
-    provider = found.provider
+def _row(one: Listed) -> dict[str, Any]:
     return {
-        "name": found.name,
-        "role": None if found.role is None else found.role.value,
-        "schemes": () if provider is None else provider.schemes,
-        "source": found.source,
-        "summary": "" if provider is None else provider.summary,
-        "trouble": _trouble(found, check=check),
+        "name": one.name,
+        "role": None if one.role is None else one.role.value,
+        "schemes": one.schemes,
+        "source": f"{one.distribution} {one.version}".strip(),
+        "summary": one.summary,
+        "trouble": None if one.state == "ok" else f"{one.state}: {one.why}",
     }
-
-
-def _trouble(found: Found, *, check: bool) -> str | None:
-    if found.broken:
-        return found.broken
-    if found.provider is None or found.role is None:
-        return None
-    if not found.compatible:
-        return f"needs contract {'.'.join(map(str, found.provider.api))}"
-    if check:
-        try:
-            for path in (found.provider.options, found.provider.factory):
-                if path:
-                    registry.load(found.role, found.provider, path)
-        except BackendBroken as error:
-            return error.why
-    return None

@@ -1,77 +1,123 @@
-"""Settings from the environment, checked: a misspelt variable is an error, not a silence."""
+"""Reads the `OMNIQ_*` variables: every one is known and well-formed, or the program is told which is not.
+
+Invariant: an error shows a variable's name, and never a password in its value.
+"""
 
 from __future__ import annotations
 
 import difflib
-import os
-from collections.abc import Mapping
-from pathlib import Path
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
 from omniq.config import settings
-from omniq.errors import ConfigError, UnsupportedConfig
+from omniq.errors import ConfigError, InvalidName, InvalidOption, UnsupportedConfig
+from omniq.models.url import mask
+from omniq.models.values import Micros, check_name, span
 
-__all__ = ("Environment", "read_environment")
+__all__ = ("PREFIX", "READERS", "read_environment")
 
 PREFIX = "OMNIQ_"
-ELSEWHERE = frozenset({"OMNIQ_PLUGINS"})
-"""Read by the part that they are for."""
+
+_ELSEWHERE = frozenset({"APP", "PLUGINS"})
+"""Read where they are used: the app of the command line, and the allow-list of plugins."""
 
 
-class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """Every setting, from the environment or its default; durations still as text."""
-
-    base_dir: str = settings.BASE_DIR
-    project_name: str = settings.PROJECT_NAME
-    log_level: str = settings.LOG_LEVEL
-    backend: str = settings.BACKEND
-    task_queue_type: str = settings.TASK_QUEUE_TYPE
-    task_queue_url: str = settings.TASK_QUEUE_URL
-    result_storage_type: str = settings.RESULT_STORAGE_TYPE
-    result_storage_url: str = settings.RESULT_STORAGE_URL
-    default_worker: str = settings.DEFAULT_WORKER
-    max_workers: int = settings.MAX_WORKERS
-    thread_workers: int = settings.THREAD_WORKERS
-    task_timeout: str = settings.TASK_TIMEOUT
-    task_ttl: str = settings.TASK_TTL
-    retry_attempts: int = settings.RETRY_ATTEMPTS
-    retry_delay: str = settings.RETRY_DELAY
-    result_ttl: str = settings.RESULT_TTL
-    worker__concurrency: int = settings.WORKER__CONCURRENCY
-    worker__lease: str = settings.WORKER__LEASE
-    worker__shutdown_grace: str = settings.WORKER__SHUTDOWN_GRACE
-
-    def concurrency(self, kind: str) -> int:
-        """How many at once a worker of this kind runs by default."""
-        return self.worker__concurrency or (self.thread_workers if kind == "thread" else self.max_workers)
-
-
-def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
-    """Read and check all `OMNIQ_*` variables.
+def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Give the settings that the environment has, by their names without the prefix; an empty one is absent.
 
     Raises:
-        ConfigError: a variable is unknown or malformed; the text names it.
-        UnsupportedConfig: a configuration file is present, which this version cannot read.
+        ConfigError: a variable with our prefix is unknown, or its value is malformed.
+        UnsupportedConfig: OMNIQ_CONFIG is set.
     """
-    found = os.environ if variables is None else variables
-    if "OMNIQ_CONFIG" in found:
-        raise UnsupportedConfig("OMNIQ_CONFIG", "use OMNIQ_* variables or explicit arguments")
-    if Path("omniq.yaml").exists():
-        raise UnsupportedConfig("omniq.yaml in the working folder", "use OMNIQ_* variables or explicit arguments")
-    known = {field.upper() for field in Environment.__struct_fields__}
-    values: dict[str, Any] = {}
-    for name, value in found.items():
-        if not name.startswith(PREFIX) or name in ELSEWHERE:
+    given: dict[str, Any] = {}
+    for variable, text in sorted(environ.items()):
+        key = variable.removeprefix(PREFIX)
+        if key == variable or key in _ELSEWHERE or not text.strip():
             continue
-        short = name.removeprefix(PREFIX)
-        if short not in known:
-            near = difflib.get_close_matches(short, sorted(known), 1)
-            raise ConfigError(f"{name} is no setting; " + (f"did you mean {PREFIX}{near[0]}?" if near else "remove it"))
-        values[short.lower()] = value
+        if key == "CONFIG":
+            raise UnsupportedConfig(f"{variable}={text}", f"unset it and give {PREFIX}* variables or arguments instead")
+        reader = READERS.get(key)
+        if reader is None:
+            close = difflib.get_close_matches(key, [*READERS, *_ELSEWHERE], n=1)
+            hint = f"did you mean {PREFIX}{close[0]}?" if close else "unset it or rename it"
+            raise ConfigError(f"{variable} is no setting of this version; {hint}")
+        try:
+            given[key] = reader(text.strip())
+        except (ValueError, InvalidOption, InvalidName) as error:
+            why = error.why if isinstance(error, InvalidOption) else error
+            raise ConfigError(f"{variable}={mask(text)}: {why}") from None
+    return given
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _project(text: str) -> str:
+    return check_name("project", text)
+
+
+def _queues(text: str) -> tuple[str, ...]:
+    return tuple(check_name("queue", name) for name in re.findall(r"[^\s,]+", text))
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError("write a whole number, 1 or more")
+    return int(text)
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError("write a whole number, 0 or more")
+    return int(text)
+
+
+def _duration(text: str) -> Micros:
     try:
-        return msgspec.convert(values, Environment, strict=False)
-    except msgspec.ValidationError as why:
-        field = str(why).rpartition("$.")[2].rstrip("`")
-        raise ConfigError(f"{PREFIX}{field.upper()}: {str(why).partition(' - at')[0]}") from None
+        return span(float(text))
+    except ValueError:
+        return span(text)
+
+
+def _positive(text: str) -> Micros:
+    micros = _duration(text)
+    if micros == 0:
+        raise ValueError("write a duration above 0, for example 15s")
+    return micros
+
+
+def _optional(text: str) -> Micros | None:
+    return None if text.lower() == "none" else _duration(text)
+
+
+def _level(text: str) -> str:
+    if text.upper() not in settings.LOG_LEVELS:
+        raise ValueError(f"write one of {', '.join(settings.LOG_LEVELS)}")
+    return text.upper()
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "BASE_DIR": _text,
+    "PROJECT_NAME": _project,
+    "BACKEND": _text,
+    "TASK_QUEUE_TYPE": _text,
+    "TASK_QUEUE_URL": _text,
+    "RESULT_STORAGE_TYPE": _text,
+    "RESULT_STORAGE_URL": _text,
+    "DEFAULT_WORKER": _text,
+    "MAX_WORKERS": _count,
+    "THREAD_WORKERS": _count,
+    "WORKER__CONCURRENCY": _count,
+    "WORKER__QUEUES": _queues,
+    "WORKER__LEASE": _positive,
+    "WORKER__SHUTDOWN_GRACE": _duration,
+    "TASK_TIMEOUT": _optional,
+    "TASK_TTL": _optional,
+    "RETRY_ATTEMPTS": _whole,
+    "RETRY_DELAY": _duration,
+    "RESULT_TTL": _duration,
+    "LOG_LEVEL": _level,
+}
+"""How each setting is read from text; a test holds the names equal to the constants."""

@@ -1,137 +1,182 @@
-"""From a URL, a name or an object to backends that can be opened.
+"""One answer for each setting: an explicit argument, else the environment, else the default.
 
-The order, per key: explicit argument, environment, default. Nothing is opened or created here.
+Invariant: nothing is opened or created here and no driver is imported; afterwards no two settings contradict
+each other.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-from urllib.parse import parse_qsl, unquote, urlsplit
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
-from omniq.config.env import Environment
-from omniq.errors import ConfigConflict, ConfigError
-from omniq.models.values import check_name
+from omniq.config import settings
+from omniq.config.env import PREFIX, READERS, read_environment
+from omniq.errors import ConfigConflict, UnsupportedConfig
+from omniq.models.url import mask, scheme_of
+from omniq.models.values import Micros, check_name
 from omniq.plugins.provider import Role
-from omniq.plugins.registry import registry
-from omniq.storage.results import BaseResultStorage
-from omniq.storage.tasks import BaseTaskQueue
+from omniq.plugins.registry import Backend, Registry, registry
 
-__all__ = ("Backend", "Places", "make_backend", "masked", "resolve")
+__all__ = ("Config", "Places", "places", "resolve")
 
-
-DEFAULT = "sqlite"
-"""One file in BASE_DIR: what a first script gets."""
+_FILES = ("omniq.yaml", "omniq.yml")
 
 
-class Backend(Protocol):
-    """A ready-made place with its roles; a role that it lacks is an attribute that it lacks."""
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting, decided. Durations are microseconds.
 
-    def tasks(self) -> BaseTaskQueue: ...
+    `tasks` and `results` are what `registry.backend` takes: a URL, a name or an object. `results` is None
+    where results stay with the tasks. `origins` says for each setting where its value comes from.
+    """
 
-    def results(self) -> BaseResultStorage: ...
-
-
-class Places(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the parts of an app live. `results` None: with the tasks."""
-
+    project: str
+    base_dir: str
     tasks: Any
-    results: Any = None
-    project: str = "default"
+    results: Any
+    worker: str
+    max_workers: int
+    thread_workers: int
+    concurrency: int | None
+    queues: tuple[str, ...]
+    lease: Micros
+    shutdown_grace: Micros
+    timeout: Micros | None
+    ttl: Micros | None
+    retries: int
+    retry_delay: Micros
+    result_ttl: Micros
+    log_level: str
+    origins: dict[str, str]
 
+    def concurrency_of(self, kind: str) -> int:
+        """Say how many bodies a worker of this kind runs at once unless told otherwise."""
+        if self.concurrency is not None:
+            return self.concurrency
+        return self.thread_workers if kind == "thread" else self.max_workers
 
-def masked(url: str) -> str:
-    """Show a URL without its password."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    user = parts.username or ""
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=f"{user}:***@{host}").geturl()
+    def __repr__(self) -> str:
+        shown = (f"{name}={_shown(getattr(self, name))}" for name in self.__struct_fields__ if name != "origins")
+        return f"Config({', '.join(shown)})"
 
 
 def resolve(
-    url: object = None,
     *,
+    backend: object = None,
     task_queue: object = None,
     result_storage: object = None,
     project: str | None = None,
-    environment: Environment,
-) -> Places:
-    """Decide where tasks and results live.
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    plugins: Registry = registry,
+) -> Config:
+    """Decide every setting; an argument that is None is not given.
+
+    `backend` is for tasks and results, `task_queue` and `result_storage` for one of them; results that nobody
+    gave a place stay with the tasks. `environ` and `folder` stand for the process's own.
 
     Raises:
-        ConfigConflict: two settings contradict each other.
-        BackendNotFound and its siblings: no plugin fits.
+        ConfigError: a variable is unknown or malformed.
+        ConfigConflict: a type and a URL disagree, or `backend` and `task_queue` are both given.
+        UnsupportedConfig: OMNIQ_CONFIG or an omniq.yaml is there.
     """
-    name = check_name("project", project or environment.project_name)
-    if url is not None and task_queue is not None:
-        raise ConfigConflict(f"the backend is {_shown(url)}", f"task_queue= is {_shown(task_queue)}")
-    tasks = task_queue if task_queue is not None else url
-    if tasks is None:
-        tasks = _from_environment(environment, "task_queue") or environment.backend or DEFAULT
-    results = result_storage
-    if results is None and url is None and task_queue is None:
-        results = _from_environment(environment, "result_storage") or None
-    return Places(
-        tasks=make_backend(tasks, Role.TASKS, name, environment),
-        results=None if results is None else make_backend(results, Role.RESULTS, name, environment),
-        project=name,
+    for name in _FILES:
+        if (file := (folder or Path.cwd()) / name).exists():
+            raise UnsupportedConfig(str(file), f"move it away and give {PREFIX}* variables or arguments instead")
+    given = read_environment(os.environ if environ is None else environ)
+    values = {key: given.get(key, getattr(settings, key)) for key in READERS}
+    origins = {key: f"environment {PREFIX}{key}" if key in given else "default" for key in READERS}
+    if project is not None:
+        values["PROJECT_NAME"], origins["PROJECT_NAME"] = check_name("project", project), "argument"
+
+    if backend is not None and task_queue is not None:
+        raise ConfigConflict(f"the backend is {_named(backend)}", f"task_queue is {_named(task_queue)}")
+    env_backend = given.get("BACKEND"), f"environment {PREFIX}BACKEND"
+    env_tasks = _typed("TASK_QUEUE", Role.TASKS, given, plugins), f"environment {PREFIX}TASK_QUEUE_*"
+    env_results = _typed("RESULT_STORAGE", Role.RESULTS, given, plugins), f"environment {PREFIX}RESULT_STORAGE_*"
+    told = backend if backend is not None else task_queue
+    default = _default_url(values["BASE_DIR"]), "default"
+    tasks, origin = _first((told, "argument"), env_tasks, env_backend, default)
+    choices = [(result_storage, "argument")]
+    if backend is None:
+        choices.append(env_results)
+    if told is None and env_tasks[0] is not None:  # a backend is for both, so it still has the results
+        choices.append(env_backend)
+    results, results_origin = _first(*choices, (None, "with the tasks"))
+    return Config(
+        project=values["PROJECT_NAME"],
+        base_dir=values["BASE_DIR"],
+        tasks=_placed(tasks, values["BASE_DIR"]),
+        results=_placed(results, values["BASE_DIR"]),
+        worker=values["DEFAULT_WORKER"],
+        max_workers=values["MAX_WORKERS"],
+        thread_workers=values["THREAD_WORKERS"],
+        concurrency=values["WORKER__CONCURRENCY"],
+        queues=values["WORKER__QUEUES"],
+        lease=values["WORKER__LEASE"],
+        shutdown_grace=values["WORKER__SHUTDOWN_GRACE"],
+        timeout=values["TASK_TIMEOUT"],
+        ttl=values["TASK_TTL"],
+        retries=values["RETRY_ATTEMPTS"],
+        retry_delay=values["RETRY_DELAY"],
+        result_ttl=values["RESULT_TTL"],
+        log_level=values["LOG_LEVEL"],
+        origins={**origins, "TASKS": origin, "RESULTS": results_origin},
     )
 
 
-def make_backend(where: object, role: Role, project: str, environment: Environment) -> Any:
-    """Make the backend that a URL, a name or an object names; an object is taken as it is."""
-    if not isinstance(where, str):
-        return where
-    scheme, colon, _ = where.partition(":")
-    provider = registry.select(role, scheme if colon and _is_url(where) else where)
-    options = _options(where if colon and _is_url(where) else "", provider.name, environment)
-    if not provider.options:
-        if options:
-            raise ConfigError(f"{masked(where)}: {provider.name} takes no options")
-        decoded = None
-    else:
-        kind = registry.load(role, provider, provider.options)
-        try:
-            decoded = msgspec.convert(options, kind, strict=False)
-        except msgspec.ValidationError as why:
-            raise ConfigError(f"{masked(where)}: {why}") from None
-    return registry.load(role, provider, provider.factory)(decoded, project=project)
+class Places(msgspec.Struct, frozen=True, kw_only=True):
+    """The backends of the roles, not open. `results` is None where results stay with the tasks."""
+
+    tasks: Backend
+    results: Backend | None
 
 
-def _is_url(where: str) -> bool:
-    scheme, _, rest = where.partition(":")
-    return rest.startswith("//") or scheme == "file"
+def places(config: Config, plugins: Registry = registry) -> Places:
+    """Make the backends that a configuration names; raises as `Registry.backend`."""
+    results = config.results
+    return Places(
+        tasks=plugins.backend(config.tasks, project=config.project),
+        results=None if results is None else plugins.backend(results, project=config.project, role=Role.RESULTS),
+    )
 
 
-def _options(url: str, name: str, environment: Environment) -> dict[str, Any]:
-    """Take a URL apart: three slashes are a relative path and four an absolute one, as SQL users write it."""
-    parts = urlsplit(url)
-    options: dict[str, Any] = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
-    for field in ("username", "password", "hostname", "port"):
-        value = getattr(parts, field)
+def _first(*choices: tuple[Any, str]) -> tuple[Any, str]:
+    for value, origin in choices[:-1]:
         if value is not None:
-            options[field] = value
-    path = unquote(parts.path).removeprefix("/")
-    if not path and name == "sqlite":
-        path = f"{environment.base_dir}/omniq.db"
-    if path:
-        options["path"] = path
-    return options
+            return value, origin
+    return choices[-1]
 
 
-def _from_environment(environment: Environment, role: str) -> str:
-    kind = str(getattr(environment, f"{role}_type"))
-    url = str(getattr(environment, f"{role}_url"))
-    if kind and url:
-        scheme = url.partition(":")[0]
-        of = Role.TASKS if role == "task_queue" else Role.RESULTS
-        if registry.select(of, kind) != registry.select(of, scheme):
-            raise ConfigConflict(f"OMNIQ_{role.upper()}_TYPE={kind}", f"OMNIQ_{role.upper()}_URL starts with {scheme}:")
-    return url or kind
+def _typed(key: str, role: Role, given: Mapping[str, Any], plugins: Registry) -> str | None:
+    """Join a type and a URL of the environment into what selects the backend."""
+    kind, url = given.get(f"{key}_TYPE"), given.get(f"{key}_URL")
+    if kind is None or url is None:
+        return kind or url
+    provider = plugins.provider(kind, role)
+    scheme = scheme_of(url)
+    if scheme not in (provider.name, *provider.schemes):
+        raise ConfigConflict(f"{PREFIX}{key}_TYPE={kind}", f"{PREFIX}{key}_URL starts with {scheme or mask(url)}://")
+    distribution = kind.rpartition(":")[0]
+    return f"{distribution}:{url}" if distribution else url
+
+
+def _default_url(base_dir: str) -> str:
+    return f"sqlite:///{quote(base_dir)}/omniq.db"
+
+
+def _placed(what: Any, base_dir: str) -> Any:
+    """Put a SQLite that was named without a file where the default one is."""
+    return _default_url(base_dir) if what == "sqlite" else what
 
 
 def _shown(value: object) -> str:
-    return repr(masked(value)) if isinstance(value, str) else type(value).__name__
+    return repr(mask(value)) if isinstance(value, str) else repr(value)
+
+
+def _named(value: object) -> str:
+    return _shown(value) if isinstance(value, str) else type(value).__name__

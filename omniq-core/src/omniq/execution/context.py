@@ -12,7 +12,7 @@ from omniq.errors import NoCurrentTask
 from omniq.models.values import Duration, span
 from omniq.storage.records import ClaimedTask, Fence
 
-__all__ = ("Context", "HasState", "active", "current")
+__all__ = ("CancelRequested", "Context", "HasState", "active", "current")
 
 S = TypeVar("S")
 

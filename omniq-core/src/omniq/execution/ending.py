@@ -12,6 +12,7 @@ import msgspec
 
 from omniq.models.result import TaskError
 from omniq.models.values import Micros
+from omniq.names import module_name
 
 __all__ = (
     "BadArguments",
@@ -151,4 +152,4 @@ Ending: TypeAlias = (
 
 def type_names(kind: type[BaseException]) -> tuple[str, ...]:
     """Name an exception's type and its bases as `module:qualname`, the spelling of `retry_on`."""
-    return tuple(f"{one.__module__}:{one.__qualname__}" for one in kind.__mro__ if one is not object)
+    return tuple(f"{module_name(one.__module__)}:{one.__qualname__}" for one in kind.__mro__ if one is not object)

@@ -78,6 +78,7 @@ _LEAVES = frozenset(
     {Kind.PLAIN, Kind.DATE, Kind.TIMEDELTA, Kind.DECIMAL, Kind.UUID, Kind.PATH, Kind.DATETIME, Kind.TIME}
 )
 
+_OF_THIS_PROCESS = "it lives in this process only; make one in the task"
 _FOREIGN: dict[tuple[str, str], str] = {
     ("pydantic", "BaseModel"): "pass value.model_dump() and build the model in the task",
     ("django", "Model"): "pass its primary key and load it in the task",
@@ -85,6 +86,10 @@ _FOREIGN: dict[tuple[str, str], str] = {
     ("sqlalchemy", "DeclarativeBase"): "pass its primary key and load it in the task",
     ("pandas", "DataFrame"): "write it to a file and pass the path",
     ("polars", "DataFrame"): "write it to a file and pass the path",
+    ("_thread", "lock"): _OF_THIS_PROCESS,
+    ("_thread", "RLock"): _OF_THIS_PROCESS,
+    ("_socket", "socket"): _OF_THIS_PROCESS,
+    ("sqlite3", "Connection"): _OF_THIS_PROCESS,
 }
 """(top package, class) of a base: never carried, with dill neither, since a copy of it is not the thing."""
 

@@ -71,6 +71,7 @@ ENDINGS = st.one_of(
     ),
     st.fixed_dictionaries({"to": st.just(State.CANCELLED), **_keep}),
 )
+THREE_ENDINGS = st.lists(ENDINGS, min_size=3, max_size=3)
 
 tasks = Bundle("tasks")
 holds = Bundle("holds")
@@ -154,7 +155,7 @@ class LockStep(Twins):
         target=holds,
         ask=ASKS,
         meanwhile=st.lists(MEANWHILE, max_size=2),
-        hows=st.lists(ENDINGS, min_size=3, max_size=3),
+        hows=THREE_ENDINGS,
         data=st.data(),
     )
     def work(self, ask: dict[str, Any], meanwhile: list[str], hows: list[dict[str, Any]], data: st.DataObject) -> Any:
@@ -213,7 +214,7 @@ class LockStep(Twins):
         assert told[0] == told[1], f"extend answered {told[0]}, the model {told[1]}"
         self.compare()
 
-    @rule(pairs=st.lists(holds, min_size=1, max_size=3), hows=st.lists(ENDINGS, min_size=3, max_size=3), data=st.data())
+    @rule(pairs=st.lists(holds, min_size=1, max_size=3), hows=THREE_ENDINGS, data=st.data())
     def settle(self, pairs: list[Pair], hows: list[dict[str, Any]], data: st.DataObject) -> None:
         after: tuple[NewTask, ...] = ()
         if self.has(Feature.FOLLOW_UPS) and data.draw(ONE_IN_FOUR):

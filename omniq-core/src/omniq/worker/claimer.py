@@ -1,5 +1,8 @@
 """Asks the store for work: stands by while there is none, backs off while the store is away.
 
+While claimed tasks wait for a slot it asks without standing by, and after a short answer not at all. A large
+claim that stood by would go on taking what this worker has just given back as too much.
+
 Invariant: a claim whose answer was lost is abandoned before the next one is made, so its tasks run again at
 once and not after a lease. Nothing else in the engine claims.
 """
@@ -41,10 +44,12 @@ class Claimer:
         worker: str,
         *,
         want: Callable[[], int],
+        buffered: Callable[[], bool],
         take: Callable[[list[ClaimedTask], Micros, float], None],
     ) -> None:
         self._tasks, self._queues, self._lease, self._worker = tasks, tuple(queues), lease, worker
-        self._want, self._take = want, take
+        self._room, self._buffered, self._take = want, buffered, take
+        self._dry = False
         self._stand_by = min(LONGEST_STAND_BY, lease // 3)
         self._stood = False
         self._wake = asyncio.Event()
@@ -52,10 +57,13 @@ class Claimer:
         self._empty = Backoff(0.01, 1.0)
         self._owed: list[int] = []
 
-    def wake_if(self, want: Callable[[], int]) -> None:
+    def look(self) -> None:
         """Look whether there is room again. Loop thread only."""
-        if not self._wake.is_set() and want():
+        if not self._wake.is_set() and self._want():
             self._wake.set()
+
+    def _want(self) -> int:
+        return 0 if self._dry and self._buffered() else self._room()
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -75,11 +83,12 @@ class Claimer:
             if not self._away.idle:
                 self._away.reset()
                 logger.info("the store is back")
+            self._dry = len(claimed.tasks) < limit
             if claimed.tasks:
                 self._empty.reset()
                 self._take(claimed.tasks, claimed.now, sent)
                 await asyncio.sleep(0)  # a store that never suspends must not keep the loop from the tasks
-            elif not self._stood:
+            elif not self._stood and not self._buffered():
                 await asyncio.sleep(self._empty.step())  # an early empty answer must not become a busy loop
 
     async def _claim(self, limit: int) -> Claimed:
@@ -88,6 +97,7 @@ class Claimer:
         claim_id = new_claim_id()
         self._owed.append(claim_id)
         begun = loop.time()
+        wait = 0 if self._buffered() else self._stand_by
         try:
             claimed = await self._tasks.claim(
                 self._queues,
@@ -95,7 +105,7 @@ class Claimer:
                 lease=self._lease,
                 worker=self._worker,
                 claim_id=claim_id,
-                wait=self._stand_by,
+                wait=wait,
             )
         except asyncio.CancelledError:
             await self._pay_at_the_end()

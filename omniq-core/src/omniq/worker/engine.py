@@ -91,7 +91,15 @@ class Engine:
         self._sweeper = Sweeper(
             tasks, lease=settings.lease, worker=settings.name, crashed=self._take_over, ended=self._swept
         )
-        self._claimer = Claimer(tasks, self.queues, settings.lease, settings.name, want=self._want, take=self._take)
+        self._claimer = Claimer(
+            tasks,
+            self.queues,
+            settings.lease,
+            settings.name,
+            want=self._want,
+            buffered=lambda: bool(self._buffer),
+            take=self._take,
+        )
         self._journal = Journal(logger)
         self._buffer: deque[Execution] = deque()
         self._running: set[Execution] = set()
@@ -173,6 +181,11 @@ class Engine:
         self.stop()
         self._now.set()
 
+    @property
+    def quiet(self) -> bool:
+        """Is nothing held, and no retry of ours outstanding?"""
+        return self._quiet.is_set() and self._loop.time() >= self._retry_until
+
     async def idle(self, queues: Sequence[str] | None = None) -> None:
         """Wait until nothing is eligible or runs in these queues, here or elsewhere, retries included.
 
@@ -222,7 +235,7 @@ class Engine:
             self._filling = False
         if self._buffer:
             self._arm(self._buffer[0].claimed + STALE)
-        self._claimer.wake_if(self._want)
+        self._claimer.look()
 
     def _start(self, execution: Execution) -> None:
         now = self._loop.time()
@@ -373,7 +386,7 @@ class Engine:
         if self._buffer:
             earliest = min(earliest, self._buffer[0].claimed + STALE)
         self._arm(earliest)
-        self._claimer.wake_if(self._want)
+        self._claimer.look()
 
     def _unstarted(self, execution: Execution) -> None:
         execution.started = self._loop.time()

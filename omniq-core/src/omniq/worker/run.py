@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from omniq.functions import FunctionRegistry
     from omniq.serialization.manager import SerializationManager
 
-__all__ = ("Execution", "Runner", "Why")
+__all__ = ("FOREVER", "Execution", "Runner", "Why")
 
 FOREVER = math.inf
 

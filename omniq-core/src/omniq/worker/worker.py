@@ -45,7 +45,7 @@ class AsyncWorker:
         self._parts = parts
         self._engines: list[Engine] = []
         self._running: asyncio.Future[list[int]] | None = None
-        self._stores: contextlib.AsyncExitStack | None = None
+        self._opened: contextlib.AsyncExitStack | None = None
         self._tasks = parts.tasks
 
     async def start(self) -> Self:
@@ -53,28 +53,55 @@ class AsyncWorker:
         if self._running is not None:
             return self
         parts = self._parts
-        stack = contextlib.AsyncExitStack()
-        self._tasks = await stack.enter_async_context(parts.tasks.companion())
-        results = None
-        if parts.results is not None:
-            results = await stack.enter_async_context(parts.results.companion())
-        self._engines = [
-            Engine(
-                tasks=self._tasks,
-                registry=parts.registry,
-                serializer=parts.serializer,
-                executors={one.kind: parts.executor(one.kind)},
-                settings=one,
-                results=results,
-                lifespan=parts.lifespan,
-            )
-            for one in self.settings
-        ]
-        self._stores = stack
-        for engine in self._engines:
-            await engine.start()
-        self._running = asyncio.ensure_future(asyncio.gather(*(engine.run() for engine in self._engines)))
+        async with contextlib.AsyncExitStack() as stack:  # a start that fails halfway is undone
+            self._tasks = await stack.enter_async_context(parts.tasks.companion())
+            results, state = None, None
+            if parts.results is not None:
+                results = await stack.enter_async_context(parts.results.companion())
+            if parts.lifespan is not None:
+                state = await stack.enter_async_context(parts.lifespan())
+            self._engines = [
+                Engine(
+                    tasks=self._tasks,
+                    registry=parts.registry,
+                    serializer=parts.serializer,
+                    executors={one.kind: parts.executor(one.kind)},
+                    settings=one,
+                    results=results,
+                    lifespan=lambda: contextlib.nullcontext(state),
+                )
+                for one in self.settings
+            ]
+            await self._start_engines()
+            self._opened = stack.pop_all()
+        self._running = asyncio.ensure_future(self._run_engines())
         return self
+
+    async def _start_engines(self) -> None:
+        started: list[Engine] = []
+        try:
+            for engine in self._engines:
+                await engine.start()
+                started.append(engine)
+        except BaseException:
+            for engine in started:
+                engine.stop_now()
+            await asyncio.gather(*(engine.run() for engine in started), return_exceptions=True)
+            raise
+
+    async def _run_engines(self) -> list[int]:
+        """Run all kinds as one: where one ends, by an error or because it is stuck, the others drain too."""
+        runs = [asyncio.ensure_future(engine.run()) for engine in self._engines]
+        try:
+            await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
+            self.stop()
+            await asyncio.wait(runs)
+        except asyncio.CancelledError:
+            for run in runs:
+                run.cancel()
+            await asyncio.wait(runs)
+            raise
+        return [run.result() for run in runs]
 
     def stop(self) -> None:
         """Begin to stop; `wait` returns when it is done."""
@@ -94,8 +121,8 @@ class AsyncWorker:
             codes = await self._running
         finally:
             self._running = None
-            if self._stores is not None:
-                await self._stores.aclose()
+            if self._opened is not None:
+                await self._opened.aclose()
         return max(codes)
 
     async def run(self) -> int:
@@ -105,7 +132,11 @@ class AsyncWorker:
 
     async def idle(self) -> None:
         """Wait until nothing of these queues runs, is due, or is to be tried again; delayed tasks stay."""
-        await asyncio.gather(*(engine.idle() for engine in self._engines))
+        queues = sorted({queue for engine in self._engines for queue in engine.queues})
+        while self._running is not None and not self._running.done():
+            await asyncio.gather(*(engine.idle(queues) for engine in self._engines))
+            if all(engine.quiet for engine in self._engines):
+                return  # none took up what another had left behind while the last looked
 
     async def __aenter__(self) -> Self:
         return await self.start()

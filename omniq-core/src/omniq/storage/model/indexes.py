@@ -17,7 +17,7 @@ from itertools import groupby
 
 from omniq.storage.model.record import GONE, READY, RUNNING, SUCCEEDED, WAITING, Entry, Record, keep_until
 
-__all__ = ("Heap", "Ids", "Queue", "expiry_heap", "keep_heap", "lease_heap")
+__all__ = ("LEVELS", "Heap", "Ids", "Queue", "expiry_heap", "keep_heap", "lease_heap")
 
 _SLACK = 64
 _BLOCK = 2_000

@@ -17,7 +17,7 @@ import pytest
 from omniq.storage.base import BaseStore, Feature
 from omniq.testing.clock import VirtualClock
 
-__all__ = ("Factory", "Ground", "lacks", "requires", "run_cases")
+__all__ = ("PROJECT", "Factory", "Ground", "lacks", "requires", "run_cases")
 
 S = TypeVar("S", bound=BaseStore)
 F = TypeVar("F", bound=Callable[..., Any])
