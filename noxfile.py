@@ -1,5 +1,8 @@
 """What can be run here: `nox -s tests`, and what stands beside it."""
 
+import re
+from pathlib import Path
+
 import nox
 
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -19,7 +22,7 @@ def install(session: nox.Session, *groups: str) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests."""
-    install(session, "test", "types", "build")
+    install(session, "test", "types", "build", "lint")
     session.run("pytest", *session.posargs)
 
 
@@ -43,3 +46,14 @@ def demo(session: nox.Session) -> None:
     """The main job on real input."""
     install(session)
     session.run("omniq", "demo", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def bump(session: nox.Session) -> None:
+    """Write one version into every distribution and every pin: `nox -s bump -- 0.2.0`."""
+    if len(session.posargs) != 1 or not re.fullmatch(r"\d+\.\d+\.\d+", session.posargs[0]):
+        session.error("give one version, for example: nox -s bump -- 0.2.0")
+    [version] = session.posargs
+    for file in map(Path, ("pyproject.toml", *(f"{member}/pyproject.toml" for member in MEMBERS))):
+        text = re.sub(r'(?m)^version = ".*"$', f'version = "{version}"', file.read_text(), count=1)
+        file.write_text(re.sub(r"(omniq-[a-z]+(?:\[[a-z]+\])?)==[0-9.]+", rf"\g<1>=={version}", text))

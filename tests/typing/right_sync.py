@@ -84,6 +84,7 @@ def senders_keep_them_too() -> None:
     assert_type(oq.options(queue="low", priority=9, tags=["a"]).enqueue(undecorated, a=1), Handle[list[int]])
     assert_type(oq.map(undecorated, [1, 2]), list[Handle[list[int]]])
     assert_type(oq.map(fetch, ["u"]), list[Handle[bytes]])
+    assert_type(oq.map(len, ["a"]), list[Handle[int]])
     assert_type(oq.enqueue_many([add.bind(1), add.bind(2)]), list[Handle[int]])
 
 

@@ -72,6 +72,8 @@ def errors(request, tmp_path_factory):
     return request.param(tmp_path_factory.mktemp("checker"))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", FILES)
 def test_the_errors_are_where_the_marks_are(errors, name):
     assert errors.get(name, set()) == marked(name)

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import omniq
-from omniq import Call, Handle, OmniQ
+from omniq import Call, Handle, OmniQ, RetryPolicy
 
 
 class Pool:
@@ -61,6 +61,7 @@ def options_are_checked() -> None:
     add.options(parents=[])  # wrong
     oq.options(queues="low")  # wrong
     oq.task(retrys=3)  # wrong
+    RetryPolicy(maximum=3)  # wrong
     oq.task(id="018f0000-0000-7000-8000-000000000001")  # wrong
     oq.task(delay=5)  # wrong
     omniq.task(timeout=[1])  # wrong

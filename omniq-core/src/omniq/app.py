@@ -207,7 +207,7 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
     async def tasks(
         self,
         *,
-        state: State | str | Iterable[State | str] = (),
+        state: State | str | Iterable[State | str] | None = None,
         queue: str | None = None,
         name: str | None = None,
         tag: str | None = None,

@@ -9,9 +9,7 @@ LEASE = 100
 
 
 def line(kind, at, process="p1", attempt=0, claim_id=0, task="t", state=""):
-    return Event(
-        kind=Kind(kind), at=at, process=process, task=task, attempt=attempt, claim_id=claim_id, state=state
-    )
+    return Event(kind=Kind(kind), at=at, process=process, task=task, attempt=attempt, claim_id=claim_id, state=state)
 
 
 def fault(kind, at, process):

@@ -198,15 +198,18 @@ class Registry:
 def _hints(name: str, offers: Iterable[Offer], found: Discovery) -> Iterable[str]:
     known = {offer.provider.name: str(offer.source) for offer in offers}
     words = dict.fromkeys((*known, *(scheme for offer in offers for scheme in offer.provider.schemes)))
-    if close := difflib.get_close_matches(name, [*words, *EXTRAS], n=1):
-        yield f"did you mean {close[0]!r}?"
+    meant = name
+    if name not in LATER and (close := difflib.get_close_matches(name, [*words, *EXTRAS, *LATER], n=1)):
+        meant = close[0]
+        if meant != name:
+            yield f"did you mean {meant!r}?"
     elif not _BARE.fullmatch(name):
         yield f"for a file write 'sqlite:///{name}'"
     yield "installed: " + (", ".join(f"{one} ({source})" for one, source in sorted(known.items())) or "none")
-    if name in EXTRAS:
-        yield f'to install it, from a checkout or wheels of the same version: pip install "omniq[{EXTRAS[name]}]"'
-    if name in LATER:
-        yield f"{name!r} is planned and not part of this version"
+    if meant in EXTRAS and meant not in known:
+        yield f'to install it, from a checkout or wheels of the same version: pip install "omniq[{EXTRAS[meant]}]"'
+    if meant in LATER:
+        yield f"{meant!r} is planned and not part of this version"
     for broken in found.broken:
         yield f"not loaded: {broken.source}, entry point {broken.name!r}: {broken.why}"
     for one in found.shut_out:

@@ -117,7 +117,7 @@ class FaultyStore(BaseTaskQueue):
         return answer
 
     @property
-    def clock(self) -> Clock | None:  # type: ignore[override]
+    def clock(self) -> Clock | None:
         return self.inner.clock
 
     @clock.setter

@@ -114,9 +114,7 @@ def judge(events: Iterable[Event], *, lease: Micros, drained: bool = True) -> li
 class _Life:
     """One task's events in order, and what breaks in them."""
 
-    def __init__(
-        self, task: str, events: list[Event], faults: dict[str, list[Event]], lease: Micros
-    ) -> None:
+    def __init__(self, task: str, events: list[Event], faults: dict[str, list[Event]], lease: Micros) -> None:
         self.task, self.events, self.faults, self.lease = task, events, faults, lease
         self.found: list[Violation] = []
 
@@ -162,9 +160,7 @@ class _Life:
             if before is None or self._hurt(start, start.at):
                 continue
             if start.attempt < before.attempt:
-                self._say(
-                    Broken.ATTEMPT_WENT_BACK, f"{before.attempt} at {before.at}, {start.attempt} at {start.at}"
-                )
+                self._say(Broken.ATTEMPT_WENT_BACK, f"{before.attempt} at {before.at}, {start.attempt} at {start.at}")
             if self._hurt(before, start.at):
                 continue
             left = self._left(before)

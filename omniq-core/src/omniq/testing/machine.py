@@ -104,10 +104,12 @@ class LockStep(RuleBasedStateMachine):
             "ttl": draw(st.sampled_from([None, None, SECOND, MINUTE])),
         }
         if draw(st.integers(0, 3)) == 0:
-            changes["unique"] = key(
-                draw(st.sampled_from("kl")), until=(until := draw(st.sampled_from(Until))),
-                window=MINUTE if until is Until.WINDOW else 0,
-            )  # fmt: skip
+            kinds = [Until.TERMINAL, Until.STARTED]
+            if self.has(Feature.WINDOW_KEYS):
+                kinds.append(Until.WINDOW)
+            until = draw(st.sampled_from(kinds))
+            window = MINUTE if until is Until.WINDOW else 0
+            changes["unique"] = key(draw(st.sampled_from("kl")), until=until, window=window)
         if draw(st.integers(0, 9)) == 0:
             changes["insert_before"] = self.clock() + draw(st.sampled_from([0, SECOND]))
         if graph and self.has(Feature.EDGES) and self.written and draw(st.booleans()):
@@ -205,12 +207,12 @@ class LockStep(RuleBasedStateMachine):
         note: bytes | None,
         data: st.DataObject,
     ) -> None:
-        after = ()
+        after: tuple[NewTask, ...] = ()
         if self.has(Feature.FOLLOW_UPS) and data.draw(st.integers(0, 3)) == 0:
             after = (self.make(data, graph=False),)
             self.written += after
         ready, failed = to is State.READY, to is State.FAILED
-        how = {
+        how: dict[str, Any] = {
             "to": to,
             "count": count if ready or failed else None,
             "delay": delay if ready else None,
@@ -222,9 +224,7 @@ class LockStep(RuleBasedStateMachine):
             "after": after,
         }
         answers = [
-            self.run(
-                store.settle([Settlement(fence=pair[side].fence, ref=pair[side].ref, **how) for pair in pairs])
-            )
+            self.run(store.settle([Settlement(fence=pair[side].fence, ref=pair[side].ref, **how) for pair in pairs]))
             for side, store in enumerate((self.subject, self.model))
         ]
         assert answers[0] == answers[1], f"settle answered {answers[0]}, the model {answers[1]}"
@@ -330,9 +330,7 @@ class LockStep(RuleBasedStateMachine):
         if self.unswept:
             return
         ids = [task.id for task in self.written]
-        ours, theirs = (
-            self.run(store.get(ids, payload=True, result=True)) for store in (self.subject, self.model)
-        )
+        ours, theirs = (self.run(store.get(ids, payload=True, result=True)) for store in (self.subject, self.model))
         for one, other in zip(ours, theirs, strict=True):
             assert one == other, differing(one, other)
         self.both("stats", QUEUES)
@@ -366,7 +364,7 @@ def differing(one: TaskRecord | None, other: TaskRecord | None) -> str:
 def lockstep(place: Callable[[ExitStack], BaseTaskQueue]) -> type[LockStep]:
     """Give the machine for one store; hang what must be cleaned up after each run onto the stack.
 
-        TestMine = lockstep(lambda stack: MyBackend(...).tasks()).TestCase
-        TestMine.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
+    TestMine = lockstep(lambda stack: MyBackend(...).tasks()).TestCase
+    TestMine.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
     """
     return type("StoreLockStep", (LockStep,), {"place": staticmethod(place)})

@@ -49,23 +49,25 @@ def extend(session: Session, holds: Sequence[Hold], *, lease: Micros) -> list[Ex
         ]
         for one in holds
     ]
-    renewed = dict(
-        session.rows(
+    renewed = {
+        seq: (claim, attempt, cancel)
+        for seq, claim, attempt, cancel in session.rows(
             "update task set lease_until = max(coalesce(lease_until, 0), ?1) from json_each(?2) as hold "
             "where task.seq = hold.value ->> 0 and task.state = 2 and task.claim = hold.value ->> 1 "
             "and task.attempt = hold.value ->> 2 and hex(task.id) = upper(hold.value ->> 3) and task.project = ?3 "
-            "returning seq, cancel",
+            "returning seq, claim, attempt, cancel",
             (until, encode(asked), session.project),
         )
-    )
+    }
     answers: list[ExtendAnswer] = []
     for hold, (seq, *_) in zip(holds, asked, strict=True):
-        if seq not in renewed:
+        claim, attempt, cancel = renewed.get(seq, (None, None, None))
+        if (claim, attempt) != (hold.fence.claim_id, hold.fence.attempt):  # an old holder beside the new one too
             answers.append(ExtendAnswer(hold.fence.task_id, Trouble.LOST))
             continue
         if hold.note is not None:
             session.change("update task set note = ? where seq = ?", (hold.note, seq))
-        if renewed[seq]:
+        if cancel:
             answers.append(ExtendAnswer(hold.fence.task_id, Trouble.CANCEL))
     return answers
 

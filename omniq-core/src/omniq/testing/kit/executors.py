@@ -201,7 +201,7 @@ class ExecutorConformance:
             release.set()
 
         assert await asyncio.to_thread(returned.wait, FUSE)
-        while executor.stuck:  # ends by the fuse of the run if the slot never comes back
+        while executor.stuck:  # noqa: ASYNC110 - ends by the fuse of the run if the slot never comes back
             await asyncio.sleep(0)
         assert await run(executor, job(add, 2, b=3)) == 5
 

@@ -92,6 +92,18 @@ class ExtendCases(Ground):
         for task, until in ((kept, clock() + LEASE), (stop, clock() + LEASE), (stranger, clock() - SECOND + LEASE)):
             assert (await record(store, task.fence.task_id)).lease_until == until
 
+    async def test_an_old_and_a_new_holder_of_one_task_in_one_call_are_told_apart(self, store: BaseTaskQueue) -> None:
+        [task_id] = await enqueue(store, draft())
+        old = await take_one(store)
+        await store.abandon(old.fence.claim_id)
+        new = await take_one(store)
+
+        answers = await store.extend([hold(new, b"new"), hold(old, b"old")], lease=LEASE)
+
+        assert troubles(answers) == [(task_id, Trouble.LOST)]
+        assert (await record(store, task_id)).note == b"new"
+        assert await store.settle([ending(new), ending(old)]) == [SettleAnswer(task_id, Trouble.LOST)]
+
     async def test_a_task_that_is_gone_is_lost(self, store: BaseTaskQueue) -> None:
         await enqueue(store, draft())
         task = await take_one(store)

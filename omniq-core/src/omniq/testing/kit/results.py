@@ -27,9 +27,7 @@ def value(data: bytes, keep: int = HOUR) -> StoredResult:
 class ResultConformance(Ground):
     """Every case of a result store. Subclass it and override the fixture `factory`, as for QueueConformance."""
 
-    async def test_results_are_answered_in_order_and_unknown_ones_are_none(
-        self, store: BaseResultStorage
-    ) -> None:
+    async def test_results_are_answered_in_order_and_unknown_ones_are_none(self, store: BaseResultStorage) -> None:
         good, bad = fence(), fence()
         await store.put([(good, value(b"\x00v")), (bad, StoredResult(error=b"why", keep=HOUR))])
 

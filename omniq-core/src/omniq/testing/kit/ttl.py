@@ -68,6 +68,20 @@ class TtlCases(Ground):
         await sweep_all(store)
         assert await states(store, [task_id]) == [State.EXPIRED]
 
+    async def test_a_sweep_during_the_run_does_not_forget_the_ttl(
+        self, store: BaseTaskQueue, clock: VirtualClock
+    ) -> None:
+        released, abandoned = await enqueue(store, draft(ttl=SECOND), draft(ttl=SECOND))
+        first, second = await take_one(store), await take_one(store)
+        assert await sweep_all(store) == ([], 0)
+        await settle(store, first, State.READY, count=Counter.RELEASES)
+        await store.abandon(second.fence.claim_id)
+        clock.advance("1s")
+
+        ended, _ = await sweep_all(store)
+
+        assert sorted(ended) == sorted((one, State.EXPIRED) for one in (released, abandoned))
+
     async def test_a_paused_queue_expires_its_tasks_too(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         [task_id] = await enqueue(store, draft(ttl=SECOND))
         await store.set_paused(["default"], True)
