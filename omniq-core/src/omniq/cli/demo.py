@@ -25,6 +25,7 @@ from omniq.cli.exits import Exit
 from omniq.cli.output import Format, note, show_record, table
 from omniq.cli.progress import Progress
 from omniq.models.states import State
+from omniq.models.task import Task
 
 __all__ = ("Report", "command")
 
@@ -95,14 +96,14 @@ async def _run(root: Path, files: Sequence[str], place: Path, workers: int) -> R
             began = time.monotonic()
             killed = await _watch(oq, crew, len(handles))
             seconds = time.monotonic() - began
-        totals, lost, twice, recovered = Counts(), 0, Counter(handle.id for handle in handles), 0
+        totals, lost = Counts(), 0
         for handle in handles:
             ended = await oq.get_result(handle.id)
             if ended is None or ended.state is not State.SUCCEEDED or ended.value is None:
                 lost += 1
                 continue
             totals = totals.plus(ended.value)
-            recovered += ended.attempt > 1
+        recovered = sum(task.crashes > 0 for task in await _all(oq, State.SUCCEEDED))
         finished = sum(stats.counts.get(State.SUCCEEDED, 0) for stats in await oq.stats())
     began = time.monotonic()
     expected = Counts()
@@ -113,7 +114,7 @@ async def _run(root: Path, files: Sequence[str], place: Path, workers: int) -> R
         counted=totals._asdict(),
         expected=expected._asdict(),
         lost=lost,
-        twice=max(finished - len(twice), 0),
+        twice=max(finished - len({handle.id for handle in handles}), 0),
         killed=killed,
         recovered=recovered,
         seconds=round(seconds, 2),
@@ -136,9 +137,9 @@ async def _watch(oq: Any, crew: Crew, total: int) -> bool:
             bar.close()
             return killed
         if not killed and done >= total // 2 and counts[State.RUNNING]:
-            victim, held = crew.kill_one([task.worker or "" for task in await _running(oq)])
+            victim, held = crew.kill_one([task.worker or "" for task in await _all(oq, State.RUNNING)])
             killed = True
-            bar.say(f"SIGKILL to worker {victim} with {held} tasks in its hands; their lease ends within 2 s")
+            bar.say(f"SIGKILL to worker {victim}, which held {held}; the lease ends within 2 s")
         if done != last:
             last, moved_at = done, time.monotonic()
         elif time.monotonic() - moved_at > PATIENCE or not crew.alive:
@@ -147,9 +148,14 @@ async def _watch(oq: Any, crew: Crew, total: int) -> bool:
         await asyncio.sleep(LOOK)
 
 
-async def _running(oq: Any) -> list[Any]:
-    page = await oq.tasks(state=State.RUNNING, limit=200)
-    return list(page.items)
+async def _all(oq: Any, state: State) -> list[Task]:
+    found: list[Task] = []
+    page = await oq.tasks(state=state, limit=1000)
+    found += page.items
+    while page.next is not None:
+        page = await oq.tasks(state=state, limit=1000, after=page.next)
+        found += page.items
+    return found
 
 
 def _python_files(root: Path) -> list[str]:
@@ -179,7 +185,8 @@ def _show(report: Report, output: Format) -> None:
         f"workers' start included; the plain loop took {report.plain_loop_seconds:.1f} s"
     )
     if report.killed:
-        click.echo(f"{report.recovered} tasks of the killed worker were run again by another")
+        were = "task of the killed worker was" if report.recovered == 1 else "tasks of the killed worker were"
+        click.echo(f"{report.recovered} {were} run again by another")
     else:
         click.echo("the work was over before a worker could be killed; give a folder with more files")
     click.echo(f"{report.lost} lost, {report.twice} twice" + ("" if report.right else ": NOT RIGHT"))

@@ -70,9 +70,7 @@ class LoopThread:
 
     def _started(self) -> asyncio.AbstractEventLoop:
         if threading.current_thread() is self._thread:
-            raise WrongThread(
-                "a blocking call on OmniQ's own loop thread would wait for itself; await the async twin"
-            )
+            raise WrongThread("a blocking call on OmniQ's own loop thread would wait for itself; await the async twin")
         with self._lock:
             if self._closed:
                 raise AppClosed("the program is ending; call before that, or use `with` around the app")
