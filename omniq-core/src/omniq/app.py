@@ -12,7 +12,7 @@ from omniq.client.looking import Filter
 from omniq.client.once import once
 from omniq.client.options import DeclareOptions, check_options
 from omniq.client.queue import AsyncTaskQueue, Page
-from omniq.client.tasks import AsyncDecorator, AsyncSender, AsyncTask, Coro
+from omniq.client.tasks import AsyncDecorator, AsyncSender, AsyncTask, Coro, Task
 from omniq.config.resolve import Config, Places, places, resolve
 from omniq.functions import FunctionRegistry, task_name
 from omniq.models.call import Call
@@ -143,9 +143,7 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
 
         def decorate(function: Callable[..., Any]) -> AsyncTask[..., Any, Any]:
             name = options.get("name") or task_name(function)
-            self.registry.add(name, function)
-            if "queue" in options:
-                self.registry.queues.add(check_name("queue", options["queue"]))
+            self._declare(name, function, options)
             return AsyncTask(function, name, {k: v for k, v in options.items() if k != "name"}, self)
 
         return decorate if fn is None else decorate(fn)
@@ -157,9 +155,20 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         return await self.queue.enqueue(calls)
 
     def adopt(self, name: str, function: Callable[..., Any]) -> None:
-        """Make a function known to workers of this process, if its name is new."""
+        """Make a function, or a task that was declared elsewhere, known to workers here, if its name is new."""
         if name not in self.registry:
-            self.registry.add(name, function)
+            if isinstance(function, Task):
+                self._declare(name, function.function, function.declared)
+            else:
+                self._declare(name, function, {})
+
+    def _declare(self, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+        queue = options.get("queue")
+        if queue is not None:
+            check_name("queue", queue)
+        self.registry.add(name, function)
+        if queue is not None:
+            self.registry.queues.add(queue)
 
     def handle(self, task_id: str) -> AsyncHandle[Any]:
         """Give a handle for an id."""
@@ -198,7 +207,7 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
     async def tasks(
         self,
         *,
-        state: State | str | Iterable[State | str] = (),
+        state: State | str | Iterable[State | str] | None = None,
         queue: str | None = None,
         name: str | None = None,
         tag: str | None = None,

@@ -43,7 +43,7 @@ class Task(Generic[P, C_co, R_co]):
 
     def bind(self, *args: P.args, **kwargs: P.kwargs) -> Call[R_co]:
         """Make a call: a template without id, for `enqueue_many` and friends."""
-        return Call(name=self.name, function=self.function, args=args, kwargs=kwargs, options=self.declared)
+        return Call(name=self.name, function=self, args=args, kwargs=kwargs, options=self.declared)
 
     def options(self, **options: Unpack[TaskOptions]) -> Self:
         """Give a task with these options on top of its own.
@@ -126,7 +126,7 @@ def call_of(
     if isinstance(function, Task):
         return Call(
             name=function.name,
-            function=function.function,
+            function=function,
             args=args,
             kwargs=kwargs,
             options={**function.declared, **options},

@@ -255,7 +255,7 @@ class OmniQ(SyncSender, Generic[S]):
     def tasks(
         self,
         *,
-        state: State | str | Iterable[State | str] = (),
+        state: State | str | Iterable[State | str] | None = None,
         queue: str | None = None,
         name: str | None = None,
         tag: str | None = None,

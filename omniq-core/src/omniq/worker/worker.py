@@ -111,6 +111,9 @@ class AsyncWorker:
                 run.cancel()
             await asyncio.wait(runs)
             raise
+        errors = [run.exception() for run in runs]  # all are asked, or the rest would be reported as never seen
+        for error in filter(None, errors):
+            raise error
         return [run.result() for run in runs]
 
     def stop(self) -> None:
