@@ -15,16 +15,23 @@ SOURCE = Path(__file__).parent.parent / "src" / "omniq"
 TARGET = SOURCE / "sync" / "_generated.py"
 FRAME = Path(__file__).with_name("sync_frame.py.txt")
 
-WAITING = {"result", "gather"}
 BY_HAND = {
     "AsyncOmniQ": {"task", "worker", "start_worker", "stop_worker", "run_until_idle", "close", "adopt"},
     "AsyncHandle": set(),
+    "AsyncTaskQueue": {"on"},
+    "AsyncResultStorage": {"wait", "ends"},
+}
+HOMES = {
+    "AsyncOmniQ": "app.py",
+    "AsyncHandle": "client/handles.py",
+    "AsyncTaskQueue": "client/queue.py",
+    "AsyncResultStorage": "client/results.py",
 }
 
 
-def forwards(path: str, class_name: str) -> str:
+def forwards(class_name: str) -> str:
     """Give the forwarding methods of one async class."""
-    tree = ast.parse((SOURCE / path).read_text())
+    tree = ast.parse((SOURCE / HOMES[class_name]).read_text())
     found = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == class_name)
     methods = [
         node
@@ -40,27 +47,21 @@ def forwards(path: str, class_name: str) -> str:
 def forward(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     """Give one method of the sync face."""
     answer = ast.unparse(node.returns) if node.returns else "None"
-    arguments = ast.unparse(node.args)
+    arguments = ast.unparse(node.args).replace("AsyncHandle", "Handle")
     doc = ast.get_docstring(node, clean=False)
-    call = f"self._aio.{node.name}({passed(node.args)})"
-    for twin in ("Handle", "Task"):
-        arguments = arguments.replace(f"Async{twin}", twin)
-    unwrapped = call.replace("(handles", "([one._aio for one in handles]")
-    asynchronous = isinstance(node, ast.AsyncFunctionDef)
-    if answer.startswith("AsyncIterator"):
-        body = f"for one in self._driver.iterate({unwrapped}):\n            yield Handle(self._driver, one)"
-    elif "AsyncHandle" in answer:
-        value = f"self._driver.run({unwrapped})" if asynchronous else unwrapped
-        body = (
-            f"return [Handle(self._driver, one) for one in {value}]"
-            if answer.startswith("list")
-            else f"return Handle(self._driver, {value})"
-        )
+    given = passed(node.args).replace("handles", "[one._aio for one in handles]")
+    if isinstance(node, ast.AsyncFunctionDef):
+        value = f"self._driver.run(self._aio.{node.name}{', ' * bool(given)}{given})"
     else:
-        how = "wait" if node.name in WAITING else "run"
-        body = f"return self._driver.{how}({unwrapped})" if asynchronous else f"return {unwrapped}"
-        if answer == "None":
-            body = body.removeprefix("return ")
+        value = f"self._aio.{node.name}({given})"
+    if answer.startswith("AsyncIterator"):
+        body = f"for one in self._driver.iterate({value}):\n            yield Handle(self._driver, one)"
+    elif answer.startswith("list[AsyncHandle"):
+        body = f"return [Handle(self._driver, one) for one in {value}]"
+    elif answer.startswith("AsyncHandle"):
+        body = f"return Handle(self._driver, {value})"
+    else:
+        body = value if answer == "None" else f"return {value}"
     answer = answer.replace("AsyncIterator", "Iterator").replace("AsyncHandle", "Handle")
     return f'    def {node.name}({arguments}) -> {answer}:\n        """{doc}"""\n        {body}\n'
 
@@ -79,8 +80,8 @@ def passed(arguments: ast.arguments) -> str:
 def generate() -> str:
     """Give the whole text of the generated module, formatted."""
     text = FRAME.read_text()
-    text = text.replace("    # <AsyncOmniQ>\n", forwards("app.py", "AsyncOmniQ"))
-    text = text.replace("    # <AsyncHandle>\n", forwards("client/handles.py", "AsyncHandle"))
+    for name in HOMES:
+        text = text.replace(f"    # <{name}>\n", forwards(name))
     command = [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(TARGET), "-"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 

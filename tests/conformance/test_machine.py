@@ -11,8 +11,8 @@ from omniq_sqlite.backend import SQLiteBackend
 from omniq_sqlite.options import SQLiteOptions
 
 FULL = settings(
-    max_examples=10,
-    stateful_step_count=30,
+    max_examples=200,
+    stateful_step_count=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import cached_property
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
-from omniq.client.handles import AsyncHandle
+from omniq.client.handles import AsyncHandle, Completed
 from omniq.client.looking import Filter
-from omniq.client.options import DeclareOptions, Defaults, check_options
+from omniq.client.once import once
+from omniq.client.options import DeclareOptions, check_options
 from omniq.client.queue import AsyncTaskQueue, Page
-from omniq.client.tasks import AsyncDecorator, AsyncSender, AsyncTask, Coro
+from omniq.client.tasks import AsyncDecorator, AsyncSender, AsyncTask, Coro, Task
 from omniq.config.resolve import Config, Places, places, resolve
 from omniq.functions import FunctionRegistry, task_name
 from omniq.models.call import Call
 from omniq.models.config import WorkerSettings
 from omniq.models.result import TaskResult
+from omniq.models.states import State
 from omniq.models.task import Task as TaskInfo
 from omniq.models.values import Duration, check_name, span
 from omniq.plugins.registry import registry
@@ -26,6 +28,8 @@ from omniq.worker.worker import AsyncWorker, WorkerParts
 
 if TYPE_CHECKING:
     from typing import ParamSpec, Unpack
+
+    from omniq.sync._generated import OmniQ
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -63,44 +67,32 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         self._where = (url, task_queue, result_storage, project)
         self.lifespan = lifespan
         self._worker: AsyncWorker | None = None
+        self._entered = 0
         self.registry = FunctionRegistry()
 
-    @cached_property
+    @once
     def config(self) -> Config:
         """Every setting, from the arguments, the `OMNIQ_*` variables and the defaults; read at first use."""
         url, task_queue, result_storage, project = self._where
         return resolve(backend=url, task_queue=task_queue, result_storage=result_storage, project=project)
 
-    @cached_property
+    @once
     def places(self) -> Places:
         """The backends of the roles, not yet open."""
         return places(self.config)
 
-    @cached_property
-    def serializer(self) -> SerializationManager:
-        """The codecs that this app accepts: dill only where the store is private to its user."""
-        return SerializationManager(accept_dill=bool(getattr(self.places.tasks, "private", False)))
-
-    @cached_property
+    @once
     def queue(self) -> AsyncTaskQueue:
         """The producer's side, on handles of its own."""
-        backends, config = self.places, self.config
-        return AsyncTaskQueue(
-            backends.tasks.tasks(),
-            self.serializer,
-            project=config.project,
-            results=None if backends.results is None else backends.results.results(),
-            defaults=Defaults(
-                retries=config.retries,
-                retry_base=config.retry_delay,
-                timeout=config.timeout,
-                ttl=config.ttl,
-                result_ttl=config.result_ttl,
-            ),
-        )
+        return AsyncTaskQueue.on(self.places, self.config)
 
-    @cached_property
-    def sync(self) -> Any:
+    @property
+    def serializer(self) -> SerializationManager:
+        """The codecs that this app accepts."""
+        return self.queue.serializer
+
+    @once
+    def sync(self) -> OmniQ[S]:
         """The sync face of this app: same registry, same stores, same tasks."""
         from omniq.sync import face_of
 
@@ -127,10 +119,13 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
 
     async def __aenter__(self) -> Self:
         await self.open()
+        self._entered += 1
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self.close()
+        self._entered -= 1
+        if self._entered == 0:
+            await self.close()
 
     @overload
     def task(self, fn: Callable[P, Coro[R]], /) -> AsyncTask[P, Coro[R], R]: ...
@@ -144,13 +139,11 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         Raises:
             DuplicateTask, UnnamedTask, InvalidOption: it cannot be declared so.
         """
-        check_options(options, "chosen", declaring=True)
+        check_options(options, lambda: self.queue.store.name, declaring=True)
 
         def decorate(function: Callable[..., Any]) -> AsyncTask[..., Any, Any]:
             name = options.get("name") or task_name(function)
-            self.registry.add(name, function)
-            if "queue" in options:
-                self.registry.queues.add(check_name("queue", options["queue"]))
+            self._declare(name, function, options)
             return AsyncTask(function, name, {k: v for k, v in options.items() if k != "name"}, self)
 
         return decorate if fn is None else decorate(fn)
@@ -162,28 +155,46 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         return await self.queue.enqueue(calls)
 
     def adopt(self, name: str, function: Callable[..., Any]) -> None:
-        """Make a function known to workers of this process, if its name is new."""
+        """Make a function, or a task that was declared elsewhere, known to workers here, if its name is new."""
         if name not in self.registry:
-            self.registry.add(name, function)
+            if isinstance(function, Task):
+                self._declare(name, function.function, function.declared)
+            else:
+                self._declare(name, function, {})
+
+    def _declare(self, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+        queue = options.get("queue")
+        if queue is not None:
+            check_name("queue", queue)
+        self.registry.add(name, function)
+        if queue is not None:
+            self.registry.queues.add(queue)
 
     def handle(self, task_id: str) -> AsyncHandle[Any]:
         """Give a handle for an id."""
         return AsyncHandle(self.queue, task_id)
 
-    async def gather(self, handles: Sequence[AsyncHandle[R]], *, timeout: Duration | None = None) -> list[R]:
-        """Wait for all and give their values in order; raises what the first without one raises."""
-        await self.queue.open()
-        return await self.queue.results.values([one.id for one in handles], timeout)
+    async def gather(
+        self, handles: Iterable[AsyncHandle[R]], *, timeout: Duration | None = None, allow_wait: bool = False
+    ) -> list[R]:
+        """Wait for all and give their values in order; raises what the first without one raises.
 
-    async def as_completed(
-        self, handles: Sequence[AsyncHandle[R]], *, timeout: Duration | None = None
+        Raises:
+            ResultTimeout: not all have ended yet.
+            WaitInsideTask: called in a task, where waiters could fill every slot; `allow_wait=True` insists.
+        """
+        return await self.queue.results.values([one.id for one in handles], timeout, allow_wait=allow_wait)
+
+    def as_completed(
+        self, handles: Iterable[AsyncHandle[R]], *, timeout: Duration | None = None, allow_wait: bool = False
     ) -> AsyncIterator[AsyncHandle[R]]:
-        """Give the handles as their tasks end; ends early when the time is up."""
-        await self.queue.open()
-        by_id = {one.id: one for one in handles}
-        limit = None if timeout is None else span(timeout, "timeout")
-        async for done in self.queue.results.finished(list(by_id), limit):
-            yield by_id[done]
+        """Give each handle as its task ends, so that its `result` answers at once.
+
+        Raises:
+            ResultTimeout: from the iteration, when the time is up first.
+            WaitInsideTask: as from `gather`.
+        """
+        return Completed(self.queue, handles, timeout, allow_wait)
 
     async def get_task(self, task_id: str) -> TaskInfo | None:
         """Give the record of one task, None for an unknown one."""
@@ -191,12 +202,22 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
 
     async def get_result(self, task_id: str) -> TaskResult[Any] | None:
         """Give how a task ended; None while it has not, or when it is unknown."""
-        await self.queue.open()
         return await self.queue.results.get(task_id)
 
-    async def tasks(self, *, limit: int = 100, after: str | None = None, **which: Any) -> Page:
-        """Give a page of tasks, newest first; filters: state, queue, name, tag, since."""
-        return await self.queue.tasks(Filter(**which), limit=limit, after=after)
+    async def tasks(
+        self,
+        *,
+        state: State | str | Iterable[State | str] | None = None,
+        queue: str | None = None,
+        name: str | None = None,
+        tag: str | None = None,
+        since: datetime | Duration | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page:
+        """Give a page of tasks, newest first; `since` is a time, or a duration back from now."""
+        which = Filter(state=state, queue=queue, name=name, tag=tag, since=since)
+        return await self.queue.tasks(which, limit=limit, after=after)
 
     async def stats(self, queues: Sequence[str] | None = None) -> list[QueueStats]:
         """Count tasks by queue and state."""
@@ -263,10 +284,22 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         ]
         return AsyncWorker(self._parts(), settings)
 
-    async def start_worker(self, **options: Any) -> AsyncWorker:
+    async def start_worker(
+        self,
+        *,
+        kind: str | None = None,
+        concurrency: int | None = None,
+        queues: Sequence[str] | Mapping[str, str] | None = None,
+        lease: Duration | None = None,
+        shutdown_grace: Duration | None = None,
+    ) -> AsyncWorker:
         """Start a worker that runs until `stop_worker` or the close; give the running one if there is."""
-        if self._worker is None:
-            self._worker = await self.worker(**options).start()
+        if self._worker is None or not self._worker.running:
+            worker = self.worker(
+                kind=kind, concurrency=concurrency, queues=queues, lease=lease, shutdown_grace=shutdown_grace
+            )
+            self._worker = worker
+            await worker.start()
         return self._worker
 
     async def stop_worker(self) -> None:
@@ -284,7 +317,7 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
     def _parts(self) -> WorkerParts:
         return WorkerParts(
             tasks=self.queue.store,
-            results=None if self.places.results is None else self.places.results.results(),
+            results=self.queue.stores.results,
             registry=self.registry,
             serializer=self.serializer,
             executor=registry.worker,

@@ -16,7 +16,7 @@ from omniq.models.policy import Retries, TaskPolicy
 from omniq.models.states import State
 from omniq.models.values import SECOND
 from omniq.worker.engine import ALL_STUCK
-from omniq.worker.worker import AsyncWorker, ThreadedWorker, WorkerParts
+from omniq.worker.worker import AsyncWorker, Worker, WorkerParts
 
 KINDS = {"async": CoroutineExecutor, "thread": ThreadExecutor}
 
@@ -126,7 +126,7 @@ def test_a_threaded_worker_works_beside_code_without_a_loop(rig):
         return a + b
 
     task_id = asyncio.run(rig.send("add", 1, 2, queue="first"))
-    worker = ThreadedWorker(two_kinds(rig))
+    worker = Worker(two_kinds(rig))
     with worker:
         worker.idle()
 

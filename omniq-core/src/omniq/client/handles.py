@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import Generator, Iterable
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from omniq.models.states import State
 from omniq.models.values import Duration
@@ -12,8 +12,9 @@ from omniq.storage.records import CancelAnswer
 if TYPE_CHECKING:
     from omniq.client.queue import AsyncTaskQueue
 
-__all__ = ("AsyncHandle",)
+__all__ = ("AsyncHandle", "Completed")
 
+R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -62,3 +63,19 @@ class AsyncHandle(Generic[R_co]):
 
     def __repr__(self) -> str:
         return f"AsyncHandle({self.id!r})"
+
+
+class Completed(Generic[R]):
+    """Handles in the order in which their tasks end."""
+
+    def __init__(
+        self, queue: AsyncTaskQueue, handles: Iterable[AsyncHandle[R]], timeout: Duration | None, allow_wait: bool
+    ) -> None:
+        self._by_id = {one.id: one for one in handles}
+        self._ends = queue.results.ends(self._by_id, timeout, allow_wait=allow_wait)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> AsyncHandle[R]:
+        return self._by_id[await anext(self._ends)]

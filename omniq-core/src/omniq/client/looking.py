@@ -19,7 +19,7 @@ __all__ = ("Filter", "as_task", "where")
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Which tasks; None and empty mean any. `since` is a time, or a duration back from now."""
 
-    state: State | str | Iterable[State | str] = ()
+    state: State | str | Iterable[State | str] | None = None
     queue: str | None = None
     name: str | None = None
     tag: str | None = None
@@ -28,7 +28,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
 def where(which: Filter, now: Micros) -> Where:
     """Turn a filter into the store's; `now` is the store's time."""
-    states = (which.state,) if isinstance(which.state, str) else which.state
+    states = (which.state,) if isinstance(which.state, str) else which.state or ()
     since = which.since
     if since is not None and not isinstance(since, datetime):
         start: Micros | None = now - span(since, "since")

@@ -7,14 +7,15 @@ the struct that packing takes. Later words win: settings, declaration, `options(
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NoReturn, TypedDict
+from typing import Any, NoReturn, Self, TypedDict
 from uuid import UUID
 
 import msgspec
 
+from omniq.config.resolve import Config
 from omniq.errors import InvalidOption, NotSupported
 from omniq.models.policy import Retries, TaskPolicy
 from omniq.models.states import Until
@@ -83,12 +84,12 @@ _ENQUEUE = frozenset(TaskOptions.__annotations__)
 _DECLARE = frozenset(DeclareOptions.__annotations__)
 
 
-def check_options(options: Mapping[str, Any], store: str, *, declaring: bool = False) -> None:
+def check_options(options: Mapping[str, Any], store: Callable[[], str], *, declaring: bool = False) -> None:
     """Refuse what is no option, or none here; values are judged by `resolve`.
 
     Raises:
         InvalidOption: the name is unknown; the text has the nearest one.
-        NotSupported: the name is known, and no store of this version offers it.
+        NotSupported: the name is known, and the store (asked for its name only then) does not offer it.
     """
     allowed = _DECLARE if declaring else _ENQUEUE
     for option in options:
@@ -98,9 +99,9 @@ def check_options(options: Mapping[str, Any], store: str, *, declaring: bool = F
         raise InvalidOption("run_at", "excludes delay; give one of the two")
 
 
-def _refuse(option: str, allowed: frozenset[str], store: str) -> NoReturn:
+def _refuse(option: str, allowed: frozenset[str], store: Callable[[], str]) -> NoReturn:
     if option in _LATER:
-        raise NotSupported(f"option {option!r}", store)
+        raise NotSupported(f"option {option!r}", store())
     if option in _ENQUEUE:
         raise InvalidOption(option, "belongs to one enqueue; use .options(...) there")
     if option in _DECLARE:
@@ -118,6 +119,17 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
     timeout: Micros | None = None
     ttl: Micros | None = None
     result_ttl: Micros = DAY
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Take them from decided settings."""
+        return cls(
+            retries=config.retries,
+            retry_base=config.retry_delay,
+            timeout=config.timeout,
+            ttl=config.ttl,
+            result_ttl=config.result_ttl,
+        )
 
 
 def resolve(options: Mapping[str, Any], defaults: Defaults) -> Enqueue:

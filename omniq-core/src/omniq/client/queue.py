@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
 
 import msgspec
 
@@ -13,6 +13,9 @@ from omniq.client.handles import AsyncHandle
 from omniq.client.looking import Filter, as_task, where
 from omniq.client.options import Defaults, check_options, resolve
 from omniq.client.results import AsyncResultStorage
+from omniq.client.stores import Stores, serializer_of
+from omniq.config.resolve import Config, Places, places
+from omniq.config.resolve import resolve as resolve_config
 from omniq.direct import is_direct
 from omniq.errors import IdConflict, NotSupported, StoreUnavailable, UniqueConflict
 from omniq.models.call import Call
@@ -30,7 +33,6 @@ from omniq.storage.records import (
     Refusal,
     RequeueAnswer,
 )
-from omniq.storage.results import BaseResultStorage
 from omniq.storage.tasks import BaseTaskQueue
 
 __all__ = ("AsyncTaskQueue", "Page")
@@ -56,46 +58,61 @@ class AsyncTaskQueue:
 
     def __init__(
         self,
-        store: BaseTaskQueue,
+        stores: Stores,
         serializer: SerializationManager,
         *,
         project: str = "default",
-        results: BaseResultStorage | None = None,
         defaults: Defaults | None = None,
     ) -> None:
-        self.store = store
+        self.stores = stores
+        self.serializer = serializer
         self.project = project
-        self.results = AsyncResultStorage(store, results, serializer)
-        self._serializer = serializer
+        self.results = AsyncResultStorage(stores, serializer)
         self._defaults = defaults or Defaults()
-        self._opened = False
+
+    @classmethod
+    def from_backend(cls, backend: object, *, project: str | None = None) -> Self:
+        """Make one that stands alone: on a URL, a plugin's name or a backend object."""
+        return cls.from_config(resolve_config(backend=backend, project=project))
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Make one that stands alone, where the `OMNIQ_*` variables say."""
+        return cls.from_config(resolve_config())
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Make one that stands alone, from decided settings."""
+        return cls.on(places(config), config)
+
+    @classmethod
+    def on(cls, backends: Places, config: Config) -> Self:
+        """Make one on backends that others use too."""
+        return cls(Stores.of(backends), serializer_of(backends), project=config.project, defaults=Defaults.of(config))
+
+    @property
+    def store(self) -> BaseTaskQueue:
+        """The handle that companions are made from."""
+        return self.stores.tasks
 
     async def open(self) -> None:
-        """Open the store, unless it is open."""
-        if not self._opened:
-            await self.results.open()
-            self._opened = True
+        """Open the store now instead of at the first use."""
+        await self.stores.here()
 
     @property
     def is_open(self) -> bool:
-        return self._opened
+        return self.stores.is_open
 
     async def close(self) -> None:
-        """Close the store; it may be opened again."""
-        if self._opened:
-            self._opened = False
-            await self.results.close()
+        """Close the store; the next use opens it again."""
+        await self.stores.close()
 
-    async def __aenter__(self) -> AsyncTaskQueue:
+    async def __aenter__(self) -> Self:
         await self.open()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
-
-    def check(self, options: Mapping[str, Any], *, declaring: bool = False) -> None:
-        """Refuse unknown options at once. Raises InvalidOption, NotSupported."""
-        check_options(options, self.store.name, declaring=declaring)
 
     async def enqueue(self, calls: Sequence[Call[Any]]) -> list[AsyncHandle[Any]]:
         """Write many calls in as few round trips as the store allows; give a handle each, in order.
@@ -104,13 +121,12 @@ class AsyncTaskQueue:
             Unserializable, PayloadTooLarge, InvalidOption: nothing was written.
             IdConflict, UniqueConflict: that call was refused; the others were written.
         """
-        await self.open()
         tasks, options = [], []
         for call in calls:
-            self.check(call.options)
+            check_options(call.options, lambda: self.store.name)
             resolved = resolve(call.options, self._defaults)
             options.append(resolved)
-            tasks.append(pack(call.name, call.args, call.kwargs, resolved, self._serializer, self.project))
+            tasks.append(pack(call.name, call.args, call.kwargs, resolved, self.serializer, self.project))
         answers = await self._write(tasks, fresh=all(one.id is None for one in options))
         ids = [task.id for task in tasks]
         for answer in answers:
@@ -122,13 +138,15 @@ class AsyncTaskQueue:
         end, pause = time.monotonic() + AMBIGUOUS_FOR, FIRST_PAUSE
         while True:
             try:
-                return await self.store.enqueue(tasks, fresh=fresh)
+                return await (await self._open()).enqueue(tasks, fresh=fresh)
             except StoreUnavailable:
-                # Under the direct mark nothing may suspend, and the store has waited by itself already.
-                if is_direct() or time.monotonic() > end:
+                if time.monotonic() > end:
                     raise
                 fresh = False
-                await asyncio.sleep(pause)
+                if is_direct():
+                    time.sleep(pause)  # noqa: ASYNC251  # the caller's own thread: nothing may suspend here
+                else:
+                    await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
 
     def _answered(self, answer: EnqueueAnswer, task: NewTask, options: Enqueue) -> str:
@@ -146,59 +164,51 @@ class AsyncTaskQueue:
 
     async def get_task(self, task_id: str) -> TaskInfo | None:
         """Give the record of one task, None for an unknown one."""
-        await self.open()
-        record = (await self.store.get([task_id]))[0]
+        record = (await (await self._open()).get([task_id]))[0]
         return None if record is None else as_task(record)
 
     async def tasks(self, which: Filter, *, limit: int = 100, after: str | None = None) -> Page:
         """Give a page of tasks, newest first."""
-        await self.open()
-        found = await self.store.list(where(which, await self.store.server_now()), limit=limit, after=after)
+        store = await self._open()
+        found = await store.list(where(which, await store.server_now()), limit=limit, after=after)
         return Page([as_task(record) for record in found.items], found.next)
 
     async def stats(self, queues: Sequence[str] | None = None) -> list[QueueStats]:
         """Count tasks by queue and state."""
-        await self.open()
-        return await self.store.stats(queues)
+        return await (await self._open()).stats(queues)
 
     async def cancel(self, ids: Sequence[str]) -> list[CancelAnswer]:
         """Cancel tasks; one answer an id."""
-        await self.open()
-        return await self.store.cancel(ids)
+        return await (await self._open()).cancel(ids)
 
     async def requeue(self, ids: Sequence[str], *, delay: Duration = 0) -> list[RequeueAnswer]:
         """Put tasks that ended badly back to ready; one answer an id."""
-        await self.open()
-        return await self.store.requeue(ids, delay=span(delay, "delay"))
+        return await (await self._open()).requeue(ids, delay=span(delay, "delay"))
 
     async def delete(self, ids: Sequence[str]) -> list[DeleteAnswer]:
         """Remove finished tasks; one answer an id."""
-        await self.open()
-        return await self.store.delete(ids)
+        return await (await self._open()).delete(ids)
 
     async def set_paused(self, queues: Sequence[str], on: bool) -> None:
         """Pause or resume queues."""
-        await self.open()
-        await self.store.set_paused(queues, on)
+        await (await self._open()).set_paused(queues, on)
 
     async def purge(self, queue: str) -> int:
         """Cancel what waits in a queue and delete what has ended; give how many were deleted."""
-        await self.open()
+        store = await self._open()
         for state in (State.READY, State.WAITING):
-            while ids := await self._ids(queue, state):
-                await self.store.cancel(ids)
+            which = where(Filter(queue=queue, state=state), 0)
+            while page := (await store.list(which, limit=PURGE_PAGE)).items:
+                await store.cancel([record.id for record in page])
         deleted, after = 0, None
         while True:
-            page = await self.store.list(
-                where(Filter(queue=queue), await self.store.server_now()), limit=PURGE_PAGE, after=after
-            )
-            ended = [record.id for record in page.items if record.state.terminal]
-            answers = await self.store.delete(ended) if ended else []
+            found = await store.list(where(Filter(queue=queue), 0), limit=PURGE_PAGE, after=after)
+            ended = [record.id for record in found.items if record.state.terminal]
+            answers = await store.delete(ended) if ended else []
             deleted += sum(answer is DeleteAnswer.DELETED for answer in answers)
-            after = page.next
+            after = found.next
             if after is None:
                 return deleted
 
-    async def _ids(self, queue: str, state: State) -> list[str]:
-        which = where(Filter(queue=queue, state=(state,)), 0)
-        return [record.id for record in (await self.store.list(which, limit=PURGE_PAGE)).items]
+    async def _open(self) -> BaseTaskQueue:
+        return (await self.stores.here()).tasks

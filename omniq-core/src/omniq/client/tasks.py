@@ -43,7 +43,7 @@ class Task(Generic[P, C_co, R_co]):
 
     def bind(self, *args: P.args, **kwargs: P.kwargs) -> Call[R_co]:
         """Make a call: a template without id, for `enqueue_many` and friends."""
-        return Call(name=self.name, function=self.function, args=args, kwargs=kwargs, options=self.declared)
+        return Call(name=self.name, function=self, args=args, kwargs=kwargs, options=self.declared)
 
     def options(self, **options: Unpack[TaskOptions]) -> Self:
         """Give a task with these options on top of its own.
@@ -51,7 +51,7 @@ class Task(Generic[P, C_co, R_co]):
         Raises:
             InvalidOption: a name is unknown.
         """
-        check_options(options, "chosen")
+        check_options(options, lambda: _store_of(self.app))
         return type(self)(self.function, self.name, {**self.declared, **options}, self.app)
 
     def __repr__(self) -> str:
@@ -101,13 +101,18 @@ def task(fn: Callable[P, R], /) -> Task[P, R, R]: ...
 def task(**options: Unpack[DeclareOptions]) -> TaskDecorator: ...
 def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Declare a task without an app; `oq.enqueue(task, ...)` sends it."""
-    check_options(options, "chosen", declaring=True)
+    check_options(options, lambda: _store_of(None), declaring=True)
 
     def decorate(function: Callable[..., Any]) -> Task[..., Any, Any]:
         name = options.get("name") or task_name(function)
         return Task(function, name, {k: v for k, v in options.items() if k != "name"})
 
     return decorate if fn is None else decorate(fn)
+
+
+def _store_of(app: Any) -> str:
+    """Name the store of an app of either face for an error; a task without an app has yet to meet one."""
+    return "chosen" if app is None else str(getattr(app, "aio", app).queue.stores.tasks.name)
 
 
 def call_of(
@@ -121,7 +126,7 @@ def call_of(
     if isinstance(function, Task):
         return Call(
             name=function.name,
-            function=function.function,
+            function=function,
             args=args,
             kwargs=kwargs,
             options={**function.declared, **options},
@@ -154,5 +159,5 @@ class AsyncSender:
 
     def options(self, **options: Unpack[TaskOptions]) -> AsyncSender:
         """Give a sender with these options on top."""
-        check_options(options, "chosen")
+        check_options(options, lambda: _store_of(self._app))
         return AsyncSender(self._app, {**self._options, **options})

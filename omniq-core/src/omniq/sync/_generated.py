@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
 from omniq.app import AsyncOmniQ
 from omniq.client.handles import AsyncHandle
+from omniq.client.looking import Filter
 from omniq.client.options import DeclareOptions, TaskOptions
-from omniq.client.queue import Page
+from omniq.client.queue import AsyncTaskQueue, Page
+from omniq.client.results import AsyncResultStorage
 from omniq.client.tasks import AsyncSender, AsyncTask, Coro, Task
+from omniq.config.resolve import Config
 from omniq.models.call import Call
 from omniq.models.result import TaskResult
 from omniq.models.states import State
@@ -18,12 +22,12 @@ from omniq.models.task import Task as TaskInfo
 from omniq.models.values import Duration
 from omniq.storage.records import CancelAnswer, DeleteAnswer, QueueStats, RequeueAnswer
 from omniq.sync.driver import Driver
-from omniq.worker.worker import ThreadedWorker
+from omniq.worker.worker import Worker
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-__all__ = ("Handle", "OmniQ", "SyncDecorator", "SyncSender", "SyncTask")
+__all__ = ("Handle", "OmniQ", "ResultStorage", "SyncDecorator", "SyncSender", "SyncTask", "TaskQueue")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,7 +62,7 @@ class Handle(Generic[R_co]):
             ResultTimeout: not ended yet.
             WaitInsideTask: called in a task, where waiters could fill every slot; `allow_wait=True` insists.
         """
-        return self._driver.wait(self._aio.result(timeout, allow_wait=allow_wait))
+        return self._driver.run(self._aio.result, timeout, allow_wait=allow_wait)
 
     def state(self) -> State:
         """Give the task's state.
@@ -66,11 +70,11 @@ class Handle(Generic[R_co]):
         Raises:
             TaskNotFound: never enqueued here, or purged.
         """
-        return self._driver.run(self._aio.state())
+        return self._driver.run(self._aio.state)
 
     def cancel(self) -> CancelAnswer:
         """Cancel the task: at once while it waits, by request while it runs."""
-        return self._driver.run(self._aio.cancel())
+        return self._driver.run(self._aio.cancel)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Handle) and other.id == self.id
@@ -121,7 +125,7 @@ class SyncSender:
     def enqueue(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]: ...
     def enqueue(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Handle[Any]:
         """Send one call away; returns when the store has it."""
-        return Handle(self._driver, self._driver.run(self._sender.enqueue(fn, *args, **kwargs)))
+        return Handle(self._driver, self._driver.run(self._sender.enqueue, fn, *args, **kwargs))
 
     @overload
     def map(self, fn: Callable[[A], Coro[R]], items: Iterable[A], /) -> list[Handle[R]]: ...
@@ -129,7 +133,7 @@ class SyncSender:
     def map(self, fn: Callable[[A], R], items: Iterable[A], /) -> list[Handle[R]]: ...
     def map(self, fn: Callable[[Any], Any], items: Iterable[Any], /) -> list[Handle[Any]]:
         """Send one call an item, all at once; handles come in the order of the items."""
-        return [Handle(self._driver, one) for one in self._driver.run(self._sender.map(fn, items))]
+        return [Handle(self._driver, one) for one in self._driver.run(self._sender.map, fn, items)]
 
     def options(self, **options: Unpack[TaskOptions]) -> SyncSender:
         """Give a sender with these options on top."""
@@ -160,10 +164,11 @@ class OmniQ(SyncSender, Generic[S]):
         )
 
     def _join(self, aio: AsyncOmniQ[S]) -> None:
-        super().__init__(Driver(aio), aio)
+        super().__init__(Driver(lambda: aio.queue.stores), aio)
         self.aio = self._aio = aio
+        self._entered = 0
         aio.__dict__["sync"] = self
-        self._worker: ThreadedWorker | None = None
+        self._worker: Worker | None = None
 
     @property
     def lifespan(self) -> Callable[[], AbstractAsyncContextManager[S]] | None:
@@ -204,64 +209,92 @@ class OmniQ(SyncSender, Generic[S]):
 
     def open(self) -> None:
         """Open the stores now instead of at the first use."""
-        self._driver.run(self._aio.open())
+        self._driver.run(self._aio.open)
 
     def enqueue_many(self, calls: Sequence[Call[R]]) -> list[Handle[R]]:
         """Send many calls in as few round trips as the store allows; each call makes a task of its own."""
-        return [Handle(self._driver, one) for one in self._driver.run(self._aio.enqueue_many(calls))]
+        return [Handle(self._driver, one) for one in self._driver.run(self._aio.enqueue_many, calls)]
 
     def handle(self, task_id: str) -> Handle[Any]:
         """Give a handle for an id."""
         return Handle(self._driver, self._aio.handle(task_id))
 
-    def gather(self, handles: Sequence[Handle[R]], *, timeout: Duration | None = None) -> list[R]:
-        """Wait for all and give their values in order; raises what the first without one raises."""
-        return self._driver.wait(self._aio.gather([one._aio for one in handles], timeout=timeout))
+    def gather(
+        self, handles: Iterable[Handle[R]], *, timeout: Duration | None = None, allow_wait: bool = False
+    ) -> list[R]:
+        """Wait for all and give their values in order; raises what the first without one raises.
 
-    def as_completed(self, handles: Sequence[Handle[R]], *, timeout: Duration | None = None) -> Iterator[Handle[R]]:
-        """Give the handles as their tasks end; ends early when the time is up."""
-        for one in self._driver.iterate(self._aio.as_completed([one._aio for one in handles], timeout=timeout)):
+        Raises:
+            ResultTimeout: not all have ended yet.
+            WaitInsideTask: called in a task, where waiters could fill every slot; `allow_wait=True` insists.
+        """
+        return self._driver.run(self._aio.gather, [one._aio for one in handles], timeout=timeout, allow_wait=allow_wait)
+
+    def as_completed(
+        self, handles: Iterable[Handle[R]], *, timeout: Duration | None = None, allow_wait: bool = False
+    ) -> Iterator[Handle[R]]:
+        """Give each handle as its task ends, so that its `result` answers at once.
+
+        Raises:
+            ResultTimeout: from the iteration, when the time is up first.
+            WaitInsideTask: as from `gather`.
+        """
+        for one in self._driver.iterate(
+            self._aio.as_completed([one._aio for one in handles], timeout=timeout, allow_wait=allow_wait)
+        ):
             yield Handle(self._driver, one)
 
     def get_task(self, task_id: str) -> TaskInfo | None:
         """Give the record of one task, None for an unknown one."""
-        return self._driver.run(self._aio.get_task(task_id))
+        return self._driver.run(self._aio.get_task, task_id)
 
     def get_result(self, task_id: str) -> TaskResult[Any] | None:
         """Give how a task ended; None while it has not, or when it is unknown."""
-        return self._driver.run(self._aio.get_result(task_id))
+        return self._driver.run(self._aio.get_result, task_id)
 
-    def tasks(self, *, limit: int = 100, after: str | None = None, **which: Any) -> Page:
-        """Give a page of tasks, newest first; filters: state, queue, name, tag, since."""
-        return self._driver.run(self._aio.tasks(limit=limit, after=after, **which))
+    def tasks(
+        self,
+        *,
+        state: State | str | Iterable[State | str] | None = None,
+        queue: str | None = None,
+        name: str | None = None,
+        tag: str | None = None,
+        since: datetime | Duration | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page:
+        """Give a page of tasks, newest first; `since` is a time, or a duration back from now."""
+        return self._driver.run(
+            self._aio.tasks, state=state, queue=queue, name=name, tag=tag, since=since, limit=limit, after=after
+        )
 
     def stats(self, queues: Sequence[str] | None = None) -> list[QueueStats]:
         """Count tasks by queue and state."""
-        return self._driver.run(self._aio.stats(queues))
+        return self._driver.run(self._aio.stats, queues)
 
     def cancel(self, ids: str | Sequence[str]) -> list[CancelAnswer]:
         """Cancel tasks: at once while they wait, by request while they run; one answer an id."""
-        return self._driver.run(self._aio.cancel(ids))
+        return self._driver.run(self._aio.cancel, ids)
 
     def requeue(self, ids: str | Sequence[str], *, delay: Duration = 0) -> list[RequeueAnswer]:
         """Put tasks that ended badly back to ready; one answer an id."""
-        return self._driver.run(self._aio.requeue(ids, delay=delay))
+        return self._driver.run(self._aio.requeue, ids, delay=delay)
 
     def delete(self, ids: str | Sequence[str]) -> list[DeleteAnswer]:
         """Remove finished tasks; one answer an id."""
-        return self._driver.run(self._aio.delete(ids))
+        return self._driver.run(self._aio.delete, ids)
 
     def pause_queue(self, *queues: str) -> None:
         """Stop giving tasks of these queues to workers; what runs goes on."""
-        self._driver.run(self._aio.pause_queue(*queues))
+        self._driver.run(self._aio.pause_queue, *queues)
 
     def resume_queue(self, *queues: str) -> None:
         """Give tasks of these queues again."""
-        self._driver.run(self._aio.resume_queue(*queues))
+        self._driver.run(self._aio.resume_queue, *queues)
 
     def purge(self, queue: str) -> int:
         """Cancel what waits in a queue and delete what has ended; give how many were deleted."""
-        return self._driver.run(self._aio.purge(queue))
+        return self._driver.run(self._aio.purge, queue)
 
     def worker(
         self,
@@ -271,7 +304,7 @@ class OmniQ(SyncSender, Generic[S]):
         queues: Sequence[str] | Mapping[str, str] | None = None,
         lease: Duration | None = None,
         shutdown_grace: Duration | None = None,
-    ) -> ThreadedWorker:
+    ) -> Worker:
         """Make a worker: `with` runs it on a loop and a thread of its own.
 
         Args:
@@ -282,12 +315,22 @@ class OmniQ(SyncSender, Generic[S]):
         worker = self.aio.worker(
             kind=kind, concurrency=concurrency, queues=queues, lease=lease, shutdown_grace=shutdown_grace
         )
-        return ThreadedWorker(worker)
+        return Worker(worker)
 
-    def start_worker(self, **options: Any) -> ThreadedWorker:
+    def start_worker(
+        self,
+        *,
+        kind: str | None = None,
+        concurrency: int | None = None,
+        queues: Sequence[str] | Mapping[str, str] | None = None,
+        lease: Duration | None = None,
+        shutdown_grace: Duration | None = None,
+    ) -> Worker:
         """Start a worker that runs until `stop_worker` or the close; give the running one if there is."""
         if self._worker is None or not self._worker.alive:
-            self._worker = self.worker(**options).start()
+            self._worker = self.worker(
+                kind=kind, concurrency=concurrency, queues=queues, lease=lease, shutdown_grace=shutdown_grace
+            ).start()
         return self._worker
 
     def stop_worker(self) -> None:
@@ -305,7 +348,143 @@ class OmniQ(SyncSender, Generic[S]):
         """Stop a started worker and close the stores; the app may be used again."""
         self.stop_worker()
         if self.aio.is_open:
-            self._driver.run(self.aio.close())
+            self._driver.run(self.aio.queue.close)
+
+    def __enter__(self) -> Self:
+        self.open()
+        self._entered += 1
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._entered -= 1
+        if self._entered == 0:
+            self.close()
+
+
+class TaskQueue:
+    """One project's tasks in one store, without an app around it."""
+
+    def __init__(self, aio: AsyncTaskQueue) -> None:
+        self.aio = self._aio = aio
+        self._driver = Driver(lambda: aio.stores)
+
+    @classmethod
+    def from_backend(cls, backend: object, *, project: str | None = None) -> Self:
+        """Make one on a URL, a plugin's name or a backend object."""
+        return cls(AsyncTaskQueue.from_backend(backend, project=project))
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Make one where the `OMNIQ_*` variables say."""
+        return cls(AsyncTaskQueue.from_env())
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Make one from decided settings."""
+        return cls(AsyncTaskQueue.from_config(config))
+
+    def open(self) -> None:
+        """Open the store now instead of at the first use."""
+        self._driver.run(self._aio.open)
+
+    def close(self) -> None:
+        """Close the store; the next use opens it again."""
+        self._driver.run(self._aio.close)
+
+    def enqueue(self, calls: Sequence[Call[Any]]) -> list[Handle[Any]]:
+        """Write many calls in as few round trips as the store allows; give a handle each, in order.
+
+        Raises:
+            Unserializable, PayloadTooLarge, InvalidOption: nothing was written.
+            IdConflict, UniqueConflict: that call was refused; the others were written.
+        """
+        return [Handle(self._driver, one) for one in self._driver.run(self._aio.enqueue, calls)]
+
+    def get_task(self, task_id: str) -> TaskInfo | None:
+        """Give the record of one task, None for an unknown one."""
+        return self._driver.run(self._aio.get_task, task_id)
+
+    def tasks(self, which: Filter, *, limit: int = 100, after: str | None = None) -> Page:
+        """Give a page of tasks, newest first."""
+        return self._driver.run(self._aio.tasks, which, limit=limit, after=after)
+
+    def stats(self, queues: Sequence[str] | None = None) -> list[QueueStats]:
+        """Count tasks by queue and state."""
+        return self._driver.run(self._aio.stats, queues)
+
+    def cancel(self, ids: Sequence[str]) -> list[CancelAnswer]:
+        """Cancel tasks; one answer an id."""
+        return self._driver.run(self._aio.cancel, ids)
+
+    def requeue(self, ids: Sequence[str], *, delay: Duration = 0) -> list[RequeueAnswer]:
+        """Put tasks that ended badly back to ready; one answer an id."""
+        return self._driver.run(self._aio.requeue, ids, delay=delay)
+
+    def delete(self, ids: Sequence[str]) -> list[DeleteAnswer]:
+        """Remove finished tasks; one answer an id."""
+        return self._driver.run(self._aio.delete, ids)
+
+    def set_paused(self, queues: Sequence[str], on: bool) -> None:
+        """Pause or resume queues."""
+        self._driver.run(self._aio.set_paused, queues, on)
+
+    def purge(self, queue: str) -> int:
+        """Cancel what waits in a queue and delete what has ended; give how many were deleted."""
+        return self._driver.run(self._aio.purge, queue)
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class ResultStorage:
+    """The results of one project, without an app around it."""
+
+    def __init__(self, aio: AsyncResultStorage) -> None:
+        self.aio = self._aio = aio
+        self._driver = Driver(lambda: aio.stores)
+
+    @classmethod
+    def from_backend(cls, backend: object, *, project: str | None = None) -> Self:
+        """Make one on a URL, a plugin's name or a backend object."""
+        return cls(AsyncResultStorage.from_backend(backend, project=project))
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Make one where the `OMNIQ_*` variables say."""
+        return cls(AsyncResultStorage.from_env())
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Make one from decided settings."""
+        return cls(AsyncResultStorage.from_config(config))
+
+    def open(self) -> None:
+        """Open what is read from now instead of at the first use."""
+        self._driver.run(self._aio.open)
+
+    def close(self) -> None:
+        """Close it; the next use opens it again."""
+        self._driver.run(self._aio.close)
+
+    def state(self, task_id: str) -> State:
+        """Give a task's state. Raises TaskNotFound."""
+        return self._driver.run(self._aio.state, task_id)
+
+    def get(self, task_id: str) -> TaskResult[Any] | None:
+        """Give how a task ended; None while it has not, or when it is unknown."""
+        return self._driver.run(self._aio.get, task_id)
+
+    def value(self, task_id: str, timeout: Duration | None = None, *, allow_wait: bool = False) -> Any:
+        """Wait for one task and give its value, or raise how it ended."""
+        return self._driver.run(self._aio.value, task_id, timeout, allow_wait=allow_wait)
+
+    def values(self, ids: Sequence[str], timeout: Duration | None = None, *, allow_wait: bool = False) -> list[Any]:
+        """Wait for all and give their values in order, or raise what the first without one raises."""
+        return self._driver.run(self._aio.values, ids, timeout, allow_wait=allow_wait)
 
     def __enter__(self) -> Self:
         self.open()

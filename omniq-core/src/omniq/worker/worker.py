@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Self
+from weakref import WeakSet
 
 import msgspec
 
@@ -18,7 +20,10 @@ from omniq.storage.results import BaseResultStorage
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.worker.engine import Engine, Lifespan
 
-__all__ = ("AsyncWorker", "ThreadedWorker", "WorkerParts")
+__all__ = ("AsyncWorker", "Worker", "WorkerParts")
+
+LAST_WORDS = 2.0
+"""Seconds for giving back claims at the end of the program."""
 
 
 class WorkerParts(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +52,11 @@ class AsyncWorker:
         self._running: asyncio.Future[list[int]] | None = None
         self._opened: contextlib.AsyncExitStack | None = None
         self._tasks = parts.tasks
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._running is not None and not self._running.done()
 
     async def start(self) -> Self:
         """Open the stores and begin; a running worker goes on."""
@@ -101,6 +111,9 @@ class AsyncWorker:
                 run.cancel()
             await asyncio.wait(runs)
             raise
+        errors = [run.exception() for run in runs]  # all are asked, or the rest would be reported as never seen
+        for error in filter(None, errors):
+            raise error
         return [run.result() for run in runs]
 
     def stop(self) -> None:
@@ -146,7 +159,7 @@ class AsyncWorker:
         await self.wait()
 
 
-class ThreadedWorker:
+class Worker:
     """An `AsyncWorker` on a loop and a daemon thread of its own, for code that has no loop."""
 
     def __init__(self, worker: AsyncWorker) -> None:
@@ -164,6 +177,7 @@ class ThreadedWorker:
         """Begin; returns when the stores are open, and raises what opening raised."""
         if self.alive:
             return self
+        _running.add(self)
         started = threading.Event()
         self._error = None
         self._thread = threading.Thread(target=self._run, args=(started,), name="omniq-worker", daemon=True)
@@ -184,6 +198,13 @@ class ThreadedWorker:
         if self._error is not None:
             raise self._error
         return self.exit_code
+
+    def abandon(self, within: float) -> None:
+        """Give back what runs, waiting so many seconds at most: for the end of the program."""
+        thread = self._thread
+        if thread is not None and self.alive:
+            self._call(self.worker.stop_now)
+            thread.join(within)
 
     def idle(self) -> None:
         """Wait until nothing runs, is due, or is to be tried again."""
@@ -214,3 +235,13 @@ class ThreadedWorker:
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
+
+
+_running: WeakSet[Worker] = WeakSet()
+
+
+@atexit.register
+def _give_back() -> None:
+    """Release the claims of workers that nobody stopped: their tasks start again at once, at no cost."""
+    for worker in list(_running):
+        worker.abandon(LAST_WORDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omniq.testing.kit.admin import CancelCases, LookCases, PauseCases, RequeueCases
+from omniq.testing.kit.admin import CancelCases, RequeueCases
 from omniq.testing.kit.capabilities import HandleCases
 from omniq.testing.kit.claim import AbandonCases, ClaimCases
 from omniq.testing.kit.edges import EdgeCases
@@ -11,6 +11,7 @@ from omniq.testing.kit.executors import ExecutorConformance
 from omniq.testing.kit.followups import FollowUpCases
 from omniq.testing.kit.kv import KvCases
 from omniq.testing.kit.lease import ExtendCases, ReclaimCases
+from omniq.testing.kit.look import LookCases, PauseCases
 from omniq.testing.kit.results import ResultConformance
 from omniq.testing.kit.settle import SettleCases
 from omniq.testing.kit.ttl import TtlCases
