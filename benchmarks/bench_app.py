@@ -1,15 +1,17 @@
-"""The no-op task that is measured; the backend comes from the environment."""
+"""The app of the worker process that is measured; the backend comes from the environment."""
 
 from __future__ import annotations
 
+import time
+
 from omniq import AsyncOmniQ
 
-__all__ = ("nothing", "oq")
+__all__ = ("clock", "oq")
 
 oq = AsyncOmniQ()
 
 
 @oq.task
-async def nothing(number: int) -> int:
-    """Give the argument back."""
-    return number
+async def clock() -> float:
+    """Give the time that all processes of this host share."""
+    return time.monotonic()

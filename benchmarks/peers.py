@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from huey.storage import SqliteStorage
 from litequeue import LiteQueue
 
 __all__ = (
+    "clock",
     "huey_drain",
     "huey_memory",
     "huey_on",
@@ -37,14 +39,20 @@ class _Normal(SqliteStorage):
         return connection
 
 
-def huey_on(folder: Path) -> tuple[Any, Any]:
-    """Give a Huey and its no-op task."""
-    huey = SqliteHuey("bench", filename=str(folder / "huey.db"), storage_class=_Normal)
-    return huey, huey.task()(_nothing)
-
-
 def _nothing(number: int) -> int:
     return number
+
+
+def clock() -> float:
+    """Give the time that all processes of this host share."""
+    return time.monotonic()
+
+
+def huey_on(folder: Path, function: Callable[..., Any] = _nothing) -> tuple[Any, Any]:
+    """Give a Huey that knows all tasks, and the one that is asked for."""
+    huey = SqliteHuey("bench", filename=str(folder / "huey.db"), storage_class=_Normal)
+    tasks = {known: huey.task()(known) for known in (_nothing, clock)}
+    return huey, tasks[function]
 
 
 def huey_single(folder: Path, n: int) -> float:

@@ -32,7 +32,7 @@ class Contestant:
 
 
 class Workload:
-    """The same work, done by several; the first is the floor."""
+    """The same work, done by several; the first is the floor, or ours where there is none."""
 
     def __init__(self, name: str, unit: str, n: int, *contestants: Contestant) -> None:
         self.name, self.unit, self.n, self.contestants = name, unit, n, contestants
@@ -71,7 +71,7 @@ def main(title: str, durability: str, workloads: Sequence[Workload], packages: S
     options = parser.parse_args()
     print(f"# {title}\n\n{_machine(packages)}\n")
     print(f"Durability of all: {durability}. Rounds: {options.rounds}, interleaved.\n")
-    print("| workload | who | median | spread | ratio to floor, median | its spread |")
+    print("| workload | who | median | spread | ratio to the first, median | its spread |")
     print("|---|---|---|---|---|---|")
     for workload in workloads:
         if options.only is None or options.only in workload.name:

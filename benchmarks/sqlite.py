@@ -6,23 +6,17 @@ python benchmarks/sqlite.py --rounds 7 > proof/sqlite.md
 from __future__ import annotations
 
 import asyncio
-import os
-import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import floor_sqlite
 import peers
+import two_processes
 from rounds import Contestant, Workload, main
 
 from omniq import AsyncOmniQ, OmniQ
-
-HERE = Path(__file__).parent
 
 
 async def nothing(number: int) -> int:
@@ -77,61 +71,6 @@ async def drain(oq: AsyncOmniQ[Any], task: Any, n: int) -> float:
     return n / (time.perf_counter() - began)
 
 
-@contextmanager
-def worker_elsewhere(folder: Path) -> Iterator[None]:
-    os.environ["OMNIQ_BACKEND"] = url_of(folder)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "omniq.cli", "worker", "bench_app:oq", "--concurrency", "10"],
-        cwd=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def round_trips(folder: Path, n: int) -> float:
-    """One after the other: enqueue, wait for the value that another process gives. Seconds, median."""
-    return asyncio.run(_round_trips(folder, n))
-
-
-async def _round_trips(folder: Path, n: int) -> float:
-    with worker_elsewhere(folder):
-        from bench_app import nothing as task
-
-        async with AsyncOmniQ(url_of(folder)) as oq:
-            await (await oq.enqueue(task, 0)).result(timeout=20)  # the worker is up
-            took = []
-            for number in range(n):
-                began = time.perf_counter()
-                await (await oq.enqueue(task, number)).result(timeout=20)
-                took.append(time.perf_counter() - began)
-    return 1 / statistics.median(took)
-
-
-def huey_round_trips(folder: Path, n: int) -> float:
-    _, task = peers.huey_on(folder)
-    code = (
-        "import sys, pathlib; sys.path.insert(0, sys.argv[2])\n"
-        "import peers; from huey.consumer import Consumer\n"
-        "huey, _ = peers.huey_on(pathlib.Path(sys.argv[1]))\n"
-        "Consumer(huey, workers=10, periodic=False, initial_delay=0.001, max_delay=0.01).run()"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code, str(folder), str(HERE)], stderr=subprocess.DEVNULL)
-    try:
-        task(0).get(blocking=True, timeout=20, backoff=1.0, max_delay=0.001)
-        took = []
-        for number in range(n):
-            began = time.perf_counter()
-            task(number).get(blocking=True, timeout=20, backoff=1.0, max_delay=0.001)
-            took.append(time.perf_counter() - began)
-    finally:
-        process.terminate()
-        process.wait()
-    return 1 / statistics.median(took)
-
-
 WORKLOADS = (
     Workload("single enqueue", "/s", 5_000,
              Contestant("floor: raw sqlite3", floor_sqlite.single_enqueue),
@@ -146,7 +85,11 @@ WORKLOADS = (
              Contestant("Huey", peers.huey_drain),
              Contestant("litequeue, no result kept", peers.litequeue_drain)),
     Workload("round trip, two processes", "/s", 200,
-             Contestant("OmniQ", round_trips), Contestant("Huey", huey_round_trips)),
+             Contestant("OmniQ", two_processes.omniq_round_trips),
+             Contestant("Huey", two_processes.huey_round_trips)),
+    Workload("latency of an idle worker, two processes: less is better", "ms", 200,
+             Contestant("OmniQ", two_processes.omniq_latency),
+             Contestant("Huey", two_processes.huey_latency)),
 )  # fmt: skip
 
 if __name__ == "__main__":
