@@ -13,9 +13,13 @@ from typing import Any, TypeVar
 
 from omniq.errors import MustNotSuspend
 
-__all__ = ("drive", "is_direct")
+__all__ = ("NeedsLoop", "drive", "is_direct")
 
 T = TypeVar("T")
+
+
+class NeedsLoop(Exception):
+    """Raised under the mark by what would have to wait; whoever drives asks again on a loop."""
 
 
 class _Mark(threading.local):
@@ -45,6 +49,4 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
     finally:
         _mark.depth -= 1
     coroutine.close()
-    raise MustNotSuspend(
-        "a coroutine suspended under the direct mark; this is a bug of the store, please report it"
-    )
+    raise MustNotSuspend("a coroutine suspended under the direct mark; this is a bug of the store, please report it")

@@ -140,10 +140,7 @@ class UnnamedTask(DeclarationError):
         self.what = what
 
     def __str__(self) -> str:
-        return (
-            f"{self.what} has no importable name, so no worker could find it; "
-            "move it to the top level of a module"
-        )
+        return f"{self.what} has no importable name, so no worker could find it; move it to the top level of a module"
 
 
 class InvalidName(DeclarationError):
@@ -424,9 +421,7 @@ class OutcomeError(OmniQError):
 class TaskFailed(OutcomeError):
     """The task ended as failed; the remote traceback is in the text."""
 
-    def __init__(
-        self, task_id: str, reason: str, error_type: str = "", message: str = "", traceback: str = ""
-    ) -> None:
+    def __init__(self, task_id: str, reason: str, error_type: str = "", message: str = "", traceback: str = "") -> None:
         super().__init__(task_id)
         self.args = (task_id, reason, error_type, message, traceback)
         self.reason, self.error_type = reason, error_type

@@ -232,9 +232,7 @@ def _kqueue(paths: tuple[str, ...]) -> Listener:
         for file in files:
             os.close(file)
 
-    return _Watched(
-        queue.fileno(), lambda: [files.index(event.ident) for event in queue.control(None, 8, 0)], release
-    )
+    return _Watched(queue.fileno(), lambda: [files.index(event.ident) for event in queue.control(None, 8, 0)], release)
 
 
 def _wake(future: asyncio.Future[None]) -> None:

@@ -83,9 +83,7 @@ class Checkpoints:
                     return
                 with self.mutex:
                     # A log that was copied is used again from its start and does not shrink by itself.
-                    self._checkpoint(
-                        connection, lock, "truncate" if self._size() >= TRUNCATE_AT else "passive"
-                    )
+                    self._checkpoint(connection, lock, "truncate" if self._size() >= TRUNCATE_AT else "passive")
                 self._last = time.monotonic()
                 self._due.clear()
         finally:

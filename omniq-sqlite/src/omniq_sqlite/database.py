@@ -159,9 +159,7 @@ class Database:
             await self._stand_in_line(call)
         elif self._spent > INLINE_BUDGET:
             self._spent = 0.0
-            await asyncio.sleep(
-                0
-            )  # a call on the loop never suspends: a loop around it would starve the others
+            await asyncio.sleep(0)  # a call on the loop never suspends: a loop around it would starve the others
         if call.error is not None:
             raise call.error
         answer: T = call.answer

@@ -51,13 +51,9 @@ def _store_error(error: sqlite3.Error, path: str) -> StoreError | None:
                 f"{path} is damaged or no SQLite database ({error}); restore it from a copy or choose another path"
             )
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
-            return StoreRefused(
-                f"{path} cannot be written; give this user write permission on file and folder"
-            )
+            return StoreRefused(f"{path} cannot be written; give this user write permission on file and folder")
         case sqlite3.SQLITE_CANTOPEN:
-            return StoreRefused(
-                f"{path} cannot be opened ({error}); check that the path and its permissions are right"
-            )
+            return StoreRefused(f"{path} cannot be opened ({error}); check that the path and its permissions are right")
         case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_PROTOCOL | sqlite3.SQLITE_INTERRUPT | sqlite3.SQLITE_NOMEM:
             return StoreUnavailable(f"{path} failed: {error}; repeat the call")
         case _:

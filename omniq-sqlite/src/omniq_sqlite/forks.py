@@ -67,9 +67,7 @@ def remember(path: str) -> None:
         ForkedStore: in a child whose parent let go of the database before the child could hold it.
     """
     if path in _torn:
-        raise ForkedStore(
-            f"{path} was closed by the parent during the fork; open it in the child, after the fork"
-        )
+        raise ForkedStore(f"{path} was closed by the parent during the fork; open it in the child, after the fork")
     with contextlib.suppress(OSError):
         _memories[path] = os.stat(f"{path}-shm").st_ino  # noqa: PTH116
 

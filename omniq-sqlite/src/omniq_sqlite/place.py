@@ -62,9 +62,7 @@ def inspect(path: str, *, probe: Callable[[str], str] | None = None) -> None:
     except OSError as why:
         raise StoreRefused(f"folder {folder} cannot be made: {why.strerror}; choose another path") from why
     if file.exists() and not file.is_file():
-        raise StoreRefused(
-            f"{path} is not a file; name a file for the database, for example {file / 'jobs.db'}"
-        )
+        raise StoreRefused(f"{path} is not a file; name a file for the database, for example {file / 'jobs.db'}")
     network = (probe or filesystem)(str(folder))
     if network:
         raise StoreRefused(
@@ -72,8 +70,6 @@ def inspect(path: str, *, probe: Callable[[str], str] | None = None) -> None:
             "use a local disk, or PostgreSQL or Redis for several hosts"
         )
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise StoreRefused(
-            f"folder {folder} is read-only for this user; SQLite writes files beside the database"
-        )
+        raise StoreRefused(f"folder {folder} is read-only for this user; SQLite writes files beside the database")
     if file.exists() and not os.access(file, os.R_OK | os.W_OK):
         raise StoreRefused(f"{path} is read-only for this user; give it read and write permission")

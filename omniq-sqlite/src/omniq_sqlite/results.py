@@ -41,9 +41,7 @@ class SQLiteResultStorage(SQLiteStore, BaseResultStorage):
         await self._database.run(partial(_put, results=results), small=len(results) <= SMALL)
 
     async def get(self, fences: Sequence[Fence]) -> list[StoredResult | None]:
-        return await self._database.run(
-            partial(_get, fences=fences), small=len(fences) <= SMALL, writes=False
-        )
+        return await self._database.run(partial(_get, fences=fences), small=len(fences) <= SMALL, writes=False)
 
     async def delete(self, fences: Sequence[Fence]) -> None:
         await self._database.run(partial(_delete, fences=fences), small=len(fences) <= SMALL)

@@ -64,9 +64,7 @@ def accept(connection: sqlite3.Connection, path: str) -> bool:
     version = connection.execute("pragma user_version").fetchone()[0]
     if owner == APPLICATION_ID:
         if version > VERSION:
-            raise StoreCorrupt(
-                f"{path} has schema {version}, this version reads up to {VERSION}; upgrade omniq-sqlite"
-            )
+            raise StoreCorrupt(f"{path} has schema {version}, this version reads up to {VERSION}; upgrade omniq-sqlite")
         if version == VERSION:
             return True
     tables = connection.execute("select count(*) from sqlite_master").fetchone()[0]

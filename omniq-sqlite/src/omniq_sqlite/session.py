@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import sys
 import time
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +22,10 @@ from omniq_sqlite.faults import BUSY_LIMIT, is_busy
 from omniq_sqlite.options import SQLiteOptions
 
 __all__ = ("Session", "connect")
+
+if (3, 12) <= sys.version_info < (3, 12, 4):
+    # These releases take ?1 for a name and warn; CPython mended it (gh-117995). Numbers are what we mean.
+    warnings.filterwarnings("ignore", r"Binding \d+ \('\?", DeprecationWarning)
 
 _jitter = random.Random()  # own: a user's seeded generator must give its user the same numbers as without us
 

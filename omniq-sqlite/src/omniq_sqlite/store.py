@@ -41,9 +41,7 @@ class SQLiteStore(BaseStore):
 
     async def check(self) -> list[Finding]:
         """Ask the engine whether the file is whole, and name what it survives."""
-        verdict = await self._database.run(
-            lambda session: session.row("pragma quick_check(1)")[0], writes=False
-        )
+        verdict = await self._database.run(lambda session: session.row("pragma quick_check(1)")[0], writes=False)
         return [
             Finding(
                 "integrity",
@@ -51,9 +49,7 @@ class SQLiteStore(BaseStore):
                 f"{self._database.path}: {verdict}",
                 "" if verdict == "ok" else "restore the file from a copy",
             ),
-            Finding(
-                "engine", True, f"SQLite {sqlite3.sqlite_version}, synchronous={self._options.synchronous}"
-            ),
+            Finding("engine", True, f"SQLite {sqlite3.sqlite_version}, synchronous={self._options.synchronous}"),
         ]
 
     def describe(self) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 from omniq.errors import NoCurrentTask
 from omniq.models.values import Duration, span
 from omniq.storage.records import ClaimedTask, Fence
 
-__all__ = ("Context", "active", "current_context")
+__all__ = ("CancelRequested", "Context", "HasState", "active", "current")
 
 S = TypeVar("S")
 
@@ -82,11 +83,25 @@ class CancelRequested(Exception):
     """Raised by `raise_if_cancelled`. Any exception that leaves a flagged body ends it as cancelled."""
 
 
+S_co = TypeVar("S_co", covariant=True)
+
+
+class HasState(Protocol[S_co]):
+    """An app, as far as `current` needs it: the type of its lifespan's value."""
+
+    @property
+    def lifespan(self) -> Callable[[], AbstractAsyncContextManager[S_co]] | None: ...
+
+
 active: ContextVar[Context[Any]] = ContextVar("omniq.current")
 
 
-def current_context() -> Context[Any]:
-    """Give the context of the task that runs here.
+@overload
+def current() -> Context[Any]: ...
+@overload
+def current(app: HasState[S], /) -> Context[S]: ...
+def current(app: Any = None, /) -> Context[Any]:
+    """Give the context of the task that runs here; naming the app types its `state`.
 
     Raises:
         NoCurrentTask: outside a task body.

@@ -45,13 +45,24 @@ class Executor(ABC):
     sees CancelledError, a child is killed, and a thread goes on alone (see `stuck`).
     """
 
+    on_free: Callable[[], None] | None = None
+    """Set by the engine, called on its loop when a stuck slot is free again."""
+
     def __init__(self, concurrency: int) -> None:
         self.concurrency = concurrency
+
+    def interrupts(self, job: Job) -> bool:
+        """Say whether cancelling `run` stops the body; a thread is asked by its context's flag alone."""
+        return True
 
     @property
     def stuck(self) -> int:
         """Slots taken by bodies that were given up and still run, as a thread does after its timeout."""
         return 0
+
+    def can_stop(self, job: Job) -> bool:
+        """Say whether cancelling ends this body, or only the wait for it."""
+        return job.asynchronous
 
     async def open(self) -> None:  # noqa: B027
         """Start what is needed; nothing may be started before."""

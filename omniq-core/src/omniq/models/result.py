@@ -29,9 +29,7 @@ class TaskError(msgspec.Struct, frozen=True):
     def of(cls, error: BaseException) -> TaskError:
         """Describe an exception: type name, message, formatted traceback, all bounded."""
         kind = type(error)
-        name = (
-            kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-        )
+        name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
         try:
             message = str(error)
         except Exception as second:  # a user's __str__ may raise

@@ -70,14 +70,10 @@ def span(value: Duration, option: str = "duration") -> Micros:
     elif isinstance(value, str):
         parts = _PART.findall(value)
         if not parts or "".join(number + unit for number, unit in parts) != value.replace(" ", ""):
-            raise InvalidOption(
-                option, f"{value!r} is no duration; write seconds, a timedelta or text like '1h30m'"
-            )
+            raise InvalidOption(option, f"{value!r} is no duration; write seconds, a timedelta or text like '1h30m'")
         micros = round(sum(float(number) * _UNITS[unit] for number, unit in parts))
     elif isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidOption(
-            option, f"{value!r} is no duration; write seconds, a timedelta or text like '1h30m'"
-        )
+        raise InvalidOption(option, f"{value!r} is no duration; write seconds, a timedelta or text like '1h30m'")
     elif value != value or value in (float("inf"), float("-inf")):
         raise InvalidOption(option, f"{value!r} is not finite")
     else:

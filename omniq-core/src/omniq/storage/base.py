@@ -38,6 +38,8 @@ class Feature(Flag):
     """Are parents understood? Every store of ours has them before its first release."""
     FOLLOW_UPS = auto()
     """Is `Settlement.after` understood?"""
+    WINDOW_KEYS = auto()
+    """Can a unique key be held for a time, whatever became of the task?"""
     KV = auto()
     """Are the kv operations there?"""
 

@@ -149,9 +149,7 @@ class BaseTaskQueue(BaseStore):
         """Remove finished tasks; one answer an id, in order. `needed`: a live child names it."""
 
     @abstractmethod
-    async def get(
-        self, ids: Sequence[str], *, payload: bool = False, result: bool = False
-    ) -> list[TaskRecord | None]:
+    async def get(self, ids: Sequence[str], *, payload: bool = False, result: bool = False) -> list[TaskRecord | None]:
         """Read tasks; one answer an id, in order, None for an unknown one."""
 
     @abstractmethod

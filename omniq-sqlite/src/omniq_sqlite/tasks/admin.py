@@ -50,9 +50,7 @@ def _requeue(session: Session, task: str, now: Micros, delay: Micros) -> Requeue
         return RequeueAnswer.LIVE
     if state == SUCCEEDED:
         return RequeueAnswer.SUCCEEDED
-    if key is not None and session.row(
-        "select 1 from task where project = ? and held = ?", (session.project, key)
-    ):
+    if key is not None and session.row("select 1 from task where project = ? and held = ?", (session.project, key)):
         return RequeueAnswer.HELD
     session.change(
         "update task set state = 1, run_at = ?1, enqueued_at = ?2, epoch = epoch + 1, failures = 0, crashes = 0, "
@@ -119,6 +117,4 @@ def _remove(session: Session, seqs: Sequence[int]) -> None:
 
 
 def _find(session: Session, task: str, columns: str) -> Any:
-    return session.row(
-        f"select {columns} from task where project = ? and id = ?", (session.project, blob_id(task))
-    )
+    return session.row(f"select {columns} from task where project = ? and id = ?", (session.project, blob_id(task)))

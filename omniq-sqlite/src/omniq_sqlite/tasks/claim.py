@@ -80,9 +80,7 @@ def _next(queues: int) -> str:
     return f"select min(m) from ({arms})"
 
 
-def claim(
-    session: Session, queues: Sequence[str], *, limit: int, lease: Micros, worker: str, claim_id: int
-) -> Claimed:
+def claim(session: Session, queues: Sequence[str], *, limit: int, lease: Micros, worker: str, claim_id: int) -> Claimed:
     """Take up to `limit` ready tasks; end those that have expired on the way."""
     now = session.now()
     paused, abandoned = session.row(
@@ -107,10 +105,7 @@ def claim(
             (claim_id, now + lease, now, worker, encode([one.seq for one in taken])),
         )
     large = _large(session, [one.seq for one in taken if one.payload is None])
-    tasks = [
-        _claimed(one, names[one.lane // 10], one.attempt + 1, claim_id, large.get(one.seq, b""))
-        for one in taken
-    ]
+    tasks = [_claimed(one, names[one.lane // 10], one.attempt + 1, claim_id, large.get(one.seq, b"")) for one in taken]
     due = None
     if len(taken) < limit:
         due = 0 if len(expired) >= _EXPIRED_AT_ONCE else _next_due(session, list(names), now)
@@ -156,9 +151,7 @@ def _next_due(session: Session, queues: list[int], now: Micros) -> Micros | None
 def _large(session: Session, seqs: list[int]) -> dict[int, bytes]:
     if not seqs:
         return {}
-    rows = session.rows(
-        "select seq, payload from big where seq in (select value from json_each(?))", (encode(seqs),)
-    )
+    rows = session.rows("select seq, payload from big where seq in (select value from json_each(?))", (encode(seqs),))
     return {seq: payload or b"" for seq, payload in rows}
 
 

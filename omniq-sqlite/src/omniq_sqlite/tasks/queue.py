@@ -95,7 +95,7 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
             due = BACKSTOP if answer.next_due is None else answer.next_due / SECOND
             await ear.wait(WORK, seen, min(left, due, BACKSTOP))
             if ear.closed:
-                return Claimed(tasks=[])
+                return answer
 
     async def abandon(self, claim_id: int) -> None:
         await self._database.run(partial(claim.abandon, claim_id=claim_id))
@@ -103,9 +103,7 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
     async def extend(self, holds: Sequence[Hold], *, lease: Micros) -> list[ExtendAnswer]:
         if not holds:
             return []
-        return await self._database.run(
-            partial(settle.extend, holds=holds, lease=lease), small=len(holds) <= SMALL
-        )
+        return await self._database.run(partial(settle.extend, holds=holds, lease=lease), small=len(holds) <= SMALL)
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[SettleAnswer]:
         settle.refuse_follow_ups(settlements)
@@ -130,9 +128,7 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
     async def delete(self, ids: Sequence[str]) -> list[DeleteAnswer]:
         return await self._database.run(partial(admin.delete, ids=ids), small=len(ids) <= SMALL)
 
-    async def get(
-        self, ids: Sequence[str], *, payload: bool = False, result: bool = False
-    ) -> list[TaskRecord | None]:
+    async def get(self, ids: Sequence[str], *, payload: bool = False, result: bool = False) -> list[TaskRecord | None]:
         return await self._database.run(
             partial(read.get, ids=ids, payload=payload, result=result), small=len(ids) <= SMALL, writes=False
         )
@@ -165,9 +161,7 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
         return await self._database.run(partial(admin.sweep, limit=limit))
 
     async def list(self, where: Where, *, limit: int = 100, after: str | None = None) -> Page:
-        return await self._database.run(
-            partial(read.page, where=where, limit=limit, after=after), writes=False
-        )
+        return await self._database.run(partial(read.page, where=where, limit=limit, after=after), writes=False)
 
     async def kv_get(self, namespace: str, key: str) -> KvEntry | None:
         raise NotSupported("a key-value entry", self.name)

@@ -110,9 +110,7 @@ def stats(session: Session, queues: Sequence[str] | None) -> list[QueueStats]:
         counts = {state: figures.get(number, {}).get(state, 0) for state in State}
         since = oldest.get(number)
         answers.append(
-            QueueStats(
-                queue=name, counts=counts, oldest_ready=None if since is None else now - since, paused=paused
-            )
+            QueueStats(queue=name, counts=counts, oldest_ready=None if since is None else now - since, paused=paused)
         )
     return answers
 
@@ -121,9 +119,7 @@ def ended(session: Session, ids: Sequence[str]) -> list[str]:
     """Give those of these tasks that are terminal or unknown, in input order, each once."""
     found = []
     for one in dict.fromkeys(ids):
-        row = session.row(
-            "select state from task where project = ? and id = ?", (session.project, blob_id(one))
-        )
+        row = session.row("select state from task where project = ? and id = ?", (session.project, blob_id(one)))
         if row is None or State.of(row[0]).terminal:
             found.append(one)
     return found

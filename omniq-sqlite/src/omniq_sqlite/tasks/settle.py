@@ -6,7 +6,6 @@ Plain successes are the fast path, one statement per 128. Whatever does not add 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 from omniq.errors import NotSupported
@@ -50,23 +49,25 @@ def extend(session: Session, holds: Sequence[Hold], *, lease: Micros) -> list[Ex
         ]
         for one in holds
     ]
-    renewed = dict(
-        session.rows(
+    renewed = {
+        seq: (claim, attempt, cancel)
+        for seq, claim, attempt, cancel in session.rows(
             "update task set lease_until = max(coalesce(lease_until, 0), ?1) from json_each(?2) as hold "
             "where task.seq = hold.value ->> 0 and task.state = 2 and task.claim = hold.value ->> 1 "
             "and task.attempt = hold.value ->> 2 and hex(task.id) = upper(hold.value ->> 3) and task.project = ?3 "
-            "returning seq, cancel",
+            "returning seq, claim, attempt, cancel",
             (until, encode(asked), session.project),
         )
-    )
+    }
     answers: list[ExtendAnswer] = []
     for hold, (seq, *_) in zip(holds, asked, strict=True):
-        if seq not in renewed:
+        claim, attempt, cancel = renewed.get(seq, (None, None, None))
+        if (claim, attempt) != (hold.fence.claim_id, hold.fence.attempt):  # an old holder beside the new one too
             answers.append(ExtendAnswer(hold.fence.task_id, Trouble.LOST))
             continue
         if hold.note is not None:
             session.change("update task set note = ? where seq = ?", (hold.note, seq))
-        if renewed[seq]:
+        if cancel:
             answers.append(ExtendAnswer(hold.fence.task_id, Trouble.CANCEL))
     return answers
 
@@ -102,22 +103,18 @@ def _succeed(session: Session, settlements: Sequence[Settlement], now: Micros) -
             values += (one.ref, blob_id(fence.task_id), fence.attempt, fence.claim_id, one.keep, one.result)
         values += [None] * (6 * (size - len(piece)))
         values += (now, TOMBSTONE, session.project)
-        written += session.change(_success(size), values)
+        n = 6 * size  # the rows take the first numbers
+        written += session.change(
+            f"with v(seq, id, attempt, claim, keep, result) as (values {marks(6, size)}) "
+            f"update task set state = 3, finished_at = ?{n + 1}, "
+            f"purge_at = ?{n + 1} + max(coalesce(v.keep, task.keep), ?{n + 2}), "
+            "keep = coalesce(v.keep, task.keep), result = v.result, lease_until = null, held = null from v "
+            "where task.seq = v.seq and task.state = 2 and task.claim = v.claim and task.attempt = v.attempt "
+            f"and task.id = v.id and task.project = ?{n + 3}",
+            values,
+        )
     session.finished = session.finished or written > 0
     return written == len(settlements)
-
-
-@cache
-def _success(size: int) -> str:
-    now, tombstone, project = (f"?{6 * size + place}" for place in (1, 2, 3))
-    return (
-        f"with v(seq, id, attempt, claim, keep, result) as (values {marks(6, size)}) "
-        f"update task set state = 3, finished_at = {now}, lease_until = null, held = null, result = v.result, "
-        f"keep = coalesce(v.keep, task.keep), error = null, "
-        f"purge_at = {now} + max(coalesce(v.keep, task.keep), {tombstone}) from v "
-        "where task.seq = v.seq and task.state = 2 and task.claim = v.claim and task.attempt = v.attempt "
-        f"and task.id = v.id and task.project = {project}"
-    )
 
 
 def _settle(session: Session, one: Settlement, now: Micros) -> SettleAnswer | None:
@@ -175,7 +172,5 @@ def _seq(session: Session, fence: Fence, ref: Any) -> int | None:
     """Give the row of a hold; by its id where the ref is not ours."""
     if isinstance(ref, int):
         return ref
-    row = session.row(
-        "select seq from task where project = ? and id = ?", (session.project, blob_id(fence.task_id))
-    )
+    row = session.row("select seq from task where project = ? and id = ?", (session.project, blob_id(fence.task_id)))
     return None if row is None else int(row[0])

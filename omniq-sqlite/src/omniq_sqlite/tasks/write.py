@@ -112,9 +112,7 @@ def _many(
     answers: list[EnqueueAnswer] = []
     ours: set[str] = set()
     for place, task in enumerate(tasks):
-        row = session.row(
-            "select seq from task where project = ? and id = ?", (session.project, blob_id(task.id))
-        )
+        row = session.row("select seq from task where project = ? and id = ?", (session.project, blob_id(task.id)))
         if row is not None and row[0] > last - created and task.id not in ours:
             ours.add(task.id)
         else:
@@ -138,9 +136,7 @@ def _refusal(session: Session, task: NewTask, index: int) -> EnqueueAnswer | Non
             return EnqueueAnswer(index=index, id=task.id, what=Refusal.CONFLICT)
         return EnqueueAnswer(index=index, id=task.id, what=Refusal.KNOWN, state=State.of(row[0]))
     if task.unique is not None:
-        row = session.row(
-            "select id from task where project = ? and held = ?", (session.project, task.unique.digest)
-        )
+        row = session.row("select id from task where project = ? and held = ?", (session.project, task.unique.digest))
         if row is not None:
             return EnqueueAnswer(index=index, id=task.id, what=Refusal.UNIQUE, holder=text_id(row[0]))
     return None

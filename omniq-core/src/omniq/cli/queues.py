@@ -1,0 +1,78 @@
+"""`omniq queues`: what stands where, and the tap that stops a queue without stopping its workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from omniq import AsyncOmniQ
+from omniq.cli.chosen import Chosen, common
+from omniq.cli.output import note, show_rows
+from omniq.models.states import State
+from omniq.models.values import span_text
+from omniq.storage.records import QueueStats
+
+__all__ = ("command",)
+
+
+@click.group("queues")
+def command() -> None:
+    """Count, pause and resume queues."""
+
+
+@command.command("list")
+@common
+def list_queues(chosen: Chosen) -> None:
+    """Show every queue with a count per state."""
+
+    async def work(app: AsyncOmniQ[Any]) -> list[QueueStats]:
+        return await app.stats()
+
+    rows = [_row(stats, readable=chosen.output in (None, "table")) for stats in chosen.run(work)]
+    columns = ["queue", *(state.value for state in State), "oldest_ready", "paused"]
+    shown = [column for column in columns if column in ("queue", "ready", "running", "oldest_ready", "paused")
+             or any(row.get(column) for row in rows)]  # fmt: skip
+    show_rows(rows, chosen.format, shown, empty="no queue has ever held a task here")
+
+
+@command.command("pause")
+@click.argument("queues", nargs=-1, required=True)
+@common
+def pause(chosen: Chosen, queues: tuple[str, ...]) -> None:
+    """Give nothing more from these queues; what runs goes on."""
+
+    async def work(app: AsyncOmniQ[Any]) -> None:
+        for queue in queues:
+            await app.pause_queue(queue)
+
+    chosen.run(work)
+    note(f"paused {', '.join(queues)}; go on with: omniq queues resume {' '.join(queues)}")
+
+
+@command.command("resume")
+@click.argument("queues", nargs=-1, required=True)
+@common
+def resume(chosen: Chosen, queues: tuple[str, ...]) -> None:
+    """Give from these queues again."""
+
+    async def work(app: AsyncOmniQ[Any]) -> None:
+        for queue in queues:
+            await app.resume_queue(queue)
+
+    chosen.run(work)
+    note(f"resumed {', '.join(queues)}")
+
+
+def _row(stats: QueueStats, *, readable: bool) -> dict[str, Any]:
+    oldest: Any = stats.oldest_ready
+    if readable and oldest is not None:
+        oldest = span_text(oldest)
+    counts = {state.value: stats.counts.get(state, 0) for state in State}
+    return {
+        "queue": stats.queue,
+        **counts,
+        "oldest_ready": oldest,
+        "paused": stats.paused,
+        "exact": stats.exact,
+    }

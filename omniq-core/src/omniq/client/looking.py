@@ -1,0 +1,78 @@
+"""Filters for tasks, and records as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from omniq.models.policy import PLAIN, load_policy
+from omniq.models.states import State
+from omniq.models.task import Task
+from omniq.models.values import Duration, Micros, at_micros, span, to_datetime
+from omniq.storage.records import TaskRecord, Where
+
+__all__ = ("Filter", "as_task", "where")
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tasks; None and empty mean any. `since` is a time, or a duration back from now."""
+
+    state: State | str | Iterable[State | str] | None = None
+    queue: str | None = None
+    name: str | None = None
+    tag: str | None = None
+    since: datetime | Duration | None = None
+
+
+def where(which: Filter, now: Micros) -> Where:
+    """Turn a filter into the store's; `now` is the store's time."""
+    states = (which.state,) if isinstance(which.state, str) else which.state or ()
+    since = which.since
+    if since is not None and not isinstance(since, datetime):
+        start: Micros | None = now - span(since, "since")
+    else:
+        start = None if since is None else at_micros(since, "since")
+    return Where(
+        states=frozenset(State(state) for state in states),
+        queue=which.queue,
+        name=which.name,
+        tag=which.tag,
+        since=start,
+    )
+
+
+def as_task(record: TaskRecord) -> Task:
+    """Show a stored record."""
+    try:
+        policy = load_policy(record.policy)
+    except ValueError:  # written by somebody else: the rest of the record is still worth seeing
+        policy = PLAIN
+    return Task(
+        id=record.id,
+        name=record.name,
+        queue=record.queue,
+        state=record.state,
+        reason=record.reason,
+        priority=record.priority,
+        attempt=record.attempt,
+        failures=record.failures,
+        crashes=record.crashes,
+        releases=record.releases,
+        snoozes=record.snoozes,
+        cancel_requested=record.cancel,
+        run_at=to_datetime(record.run_at),
+        created_at=to_datetime(record.created_at),
+        started_at=_time(record.started_at),
+        finished_at=_time(record.finished_at),
+        expires_at=_time(record.expires_at),
+        worker=record.worker,
+        parents=record.parents,
+        tags=record.tags,
+        metadata=policy.metadata,
+    )
+
+
+def _time(micros: Micros | None) -> datetime | None:
+    return None if micros is None else to_datetime(micros)

@@ -1,0 +1,214 @@
+"""Sends calls and acts on tasks: the producer's side of one store."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import msgspec
+
+from omniq.client.handles import AsyncHandle
+from omniq.client.looking import Filter, as_task, where
+from omniq.client.options import Defaults, check_options, resolve
+from omniq.client.results import AsyncResultStorage
+from omniq.client.stores import Stores, serializer_of
+from omniq.config.resolve import Config, Places, places
+from omniq.config.resolve import resolve as resolve_config
+from omniq.direct import is_direct
+from omniq.errors import IdConflict, NotSupported, StoreUnavailable, UniqueConflict
+from omniq.models.call import Call
+from omniq.models.states import State
+from omniq.models.task import Task as TaskInfo
+from omniq.models.values import Duration, span
+from omniq.packing import Enqueue, pack
+from omniq.serialization.manager import SerializationManager
+from omniq.storage.records import (
+    CancelAnswer,
+    DeleteAnswer,
+    EnqueueAnswer,
+    NewTask,
+    QueueStats,
+    Refusal,
+    RequeueAnswer,
+)
+from omniq.storage.tasks import BaseTaskQueue
+
+__all__ = ("AsyncTaskQueue", "Page")
+
+AMBIGUOUS_FOR = 300.0
+"""Seconds for which an enqueue of unknown outcome is repeated: less than a tombstone is kept."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+PURGE_PAGE = 500
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Tasks newest first; `next` goes into `after` for the rest, None at the end. It may be short."""
+
+    items: list[TaskInfo]
+    next: str | None = None
+
+    def __iter__(self) -> Iterator[TaskInfo]:
+        return iter(self.items)
+
+
+class AsyncTaskQueue:
+    """One project's tasks in one store. Opening is lazy: every verb opens what it needs."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        serializer: SerializationManager,
+        *,
+        project: str = "default",
+        defaults: Defaults | None = None,
+    ) -> None:
+        self.stores = stores
+        self.serializer = serializer
+        self.project = project
+        self.results = AsyncResultStorage(stores, serializer)
+        self._defaults = defaults or Defaults()
+
+    @classmethod
+    def from_backend(cls, backend: object, *, project: str | None = None) -> Self:
+        """Make one that stands alone: on a URL, a plugin's name or a backend object."""
+        return cls.from_config(resolve_config(backend=backend, project=project))
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Make one that stands alone, where the `OMNIQ_*` variables say."""
+        return cls.from_config(resolve_config())
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Make one that stands alone, from decided settings."""
+        return cls.on(places(config), config)
+
+    @classmethod
+    def on(cls, backends: Places, config: Config) -> Self:
+        """Make one on backends that others use too."""
+        return cls(Stores.of(backends), serializer_of(backends), project=config.project, defaults=Defaults.of(config))
+
+    @property
+    def store(self) -> BaseTaskQueue:
+        """The handle that companions are made from."""
+        return self.stores.tasks
+
+    async def open(self) -> None:
+        """Open the store now instead of at the first use."""
+        await self.stores.here()
+
+    @property
+    def is_open(self) -> bool:
+        return self.stores.is_open
+
+    async def close(self) -> None:
+        """Close the store; the next use opens it again."""
+        await self.stores.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def enqueue(self, calls: Sequence[Call[Any]]) -> list[AsyncHandle[Any]]:
+        """Write many calls in as few round trips as the store allows; give a handle each, in order.
+
+        Raises:
+            Unserializable, PayloadTooLarge, InvalidOption: nothing was written.
+            IdConflict, UniqueConflict: that call was refused; the others were written.
+        """
+        tasks, options = [], []
+        for call in calls:
+            check_options(call.options, lambda: self.store.name)
+            resolved = resolve(call.options, self._defaults)
+            options.append(resolved)
+            tasks.append(pack(call.name, call.args, call.kwargs, resolved, self.serializer, self.project))
+        answers = await self._write(tasks, fresh=all(one.id is None for one in options))
+        ids = [task.id for task in tasks]
+        for answer in answers:
+            ids[answer.index] = self._answered(answer, tasks[answer.index], options[answer.index])
+        return [AsyncHandle(self, task_id) for task_id in ids]
+
+    async def _write(self, tasks: list[NewTask], *, fresh: bool) -> list[EnqueueAnswer]:
+        """Enqueue; repeat an outcome that is unknown, which the ids make safe."""
+        end, pause = time.monotonic() + AMBIGUOUS_FOR, FIRST_PAUSE
+        while True:
+            try:
+                return await (await self._open()).enqueue(tasks, fresh=fresh)
+            except StoreUnavailable:
+                if time.monotonic() > end:
+                    raise
+                fresh = False
+                if is_direct():
+                    time.sleep(pause)  # noqa: ASYNC251  # the caller's own thread: nothing may suspend here
+                else:
+                    await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _answered(self, answer: EnqueueAnswer, task: NewTask, options: Enqueue) -> str:
+        match answer.what:
+            case Refusal.KNOWN:
+                return task.id
+            case Refusal.UNIQUE if not options.raise_on_conflict:
+                return answer.holder or task.id
+            case Refusal.UNIQUE:
+                raise UniqueConflict(task.name, answer.holder or "")
+            case Refusal.CONFLICT:
+                raise IdConflict(task.id)
+            case _:
+                raise NotSupported(f"an enqueue answered {answer.what}", self.store.name)
+
+    async def get_task(self, task_id: str) -> TaskInfo | None:
+        """Give the record of one task, None for an unknown one."""
+        record = (await (await self._open()).get([task_id]))[0]
+        return None if record is None else as_task(record)
+
+    async def tasks(self, which: Filter, *, limit: int = 100, after: str | None = None) -> Page:
+        """Give a page of tasks, newest first."""
+        store = await self._open()
+        found = await store.list(where(which, await store.server_now()), limit=limit, after=after)
+        return Page([as_task(record) for record in found.items], found.next)
+
+    async def stats(self, queues: Sequence[str] | None = None) -> list[QueueStats]:
+        """Count tasks by queue and state."""
+        return await (await self._open()).stats(queues)
+
+    async def cancel(self, ids: Sequence[str]) -> list[CancelAnswer]:
+        """Cancel tasks; one answer an id."""
+        return await (await self._open()).cancel(ids)
+
+    async def requeue(self, ids: Sequence[str], *, delay: Duration = 0) -> list[RequeueAnswer]:
+        """Put tasks that ended badly back to ready; one answer an id."""
+        return await (await self._open()).requeue(ids, delay=span(delay, "delay"))
+
+    async def delete(self, ids: Sequence[str]) -> list[DeleteAnswer]:
+        """Remove finished tasks; one answer an id."""
+        return await (await self._open()).delete(ids)
+
+    async def set_paused(self, queues: Sequence[str], on: bool) -> None:
+        """Pause or resume queues."""
+        await (await self._open()).set_paused(queues, on)
+
+    async def purge(self, queue: str) -> int:
+        """Cancel what waits in a queue and delete what has ended; give how many were deleted."""
+        store = await self._open()
+        for state in (State.READY, State.WAITING):
+            which = where(Filter(queue=queue, state=state), 0)
+            while page := (await store.list(which, limit=PURGE_PAGE)).items:
+                await store.cancel([record.id for record in page])
+        deleted, after = 0, None
+        while True:
+            found = await store.list(where(Filter(queue=queue), 0), limit=PURGE_PAGE, after=after)
+            ended = [record.id for record in found.items if record.state.terminal]
+            answers = await store.delete(ended) if ended else []
+            deleted += sum(answer is DeleteAnswer.DELETED for answer in answers)
+            after = found.next
+            if after is None:
+                return deleted
+
+    async def _open(self) -> BaseTaskQueue:
+        return (await self.stores.here()).tasks

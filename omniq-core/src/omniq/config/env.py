@@ -1,0 +1,123 @@
+"""Reads the `OMNIQ_*` variables: every one is known and well-formed, or the program is told which is not.
+
+Invariant: an error shows a variable's name, and never a password in its value.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from omniq.config import settings
+from omniq.errors import ConfigError, InvalidName, InvalidOption, UnsupportedConfig
+from omniq.models.url import mask
+from omniq.models.values import Micros, check_name, span
+
+__all__ = ("PREFIX", "READERS", "read_environment")
+
+PREFIX = "OMNIQ_"
+
+_ELSEWHERE = frozenset({"APP", "PLUGINS"})
+"""Read where they are used: the app of the command line, and the allow-list of plugins."""
+
+
+def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Give the settings that the environment has, by their names without the prefix; an empty one is absent.
+
+    Raises:
+        ConfigError: a variable with our prefix is unknown, or its value is malformed.
+        UnsupportedConfig: OMNIQ_CONFIG is set.
+    """
+    given: dict[str, Any] = {}
+    for variable, text in sorted(environ.items()):
+        key = variable.removeprefix(PREFIX)
+        if key == variable or key in _ELSEWHERE or not text.strip():
+            continue
+        if key == "CONFIG":
+            raise UnsupportedConfig(f"{variable}={text}", f"unset it and give {PREFIX}* variables or arguments instead")
+        reader = READERS.get(key)
+        if reader is None:
+            close = difflib.get_close_matches(key, [*READERS, *_ELSEWHERE], n=1)
+            hint = f"did you mean {PREFIX}{close[0]}?" if close else "unset it or rename it"
+            raise ConfigError(f"{variable} is no setting of this version; {hint}")
+        try:
+            given[key] = reader(text.strip())
+        except (ValueError, InvalidOption, InvalidName) as error:
+            why = error.why if isinstance(error, InvalidOption) else error
+            raise ConfigError(f"{variable}={mask(text)}: {why}") from None
+    return given
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _project(text: str) -> str:
+    return check_name("project", text)
+
+
+def _queues(text: str) -> tuple[str, ...]:
+    return tuple(check_name("queue", name) for name in re.findall(r"[^\s,]+", text))
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError("write a whole number, 1 or more")
+    return int(text)
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError("write a whole number, 0 or more")
+    return int(text)
+
+
+def _duration(text: str) -> Micros:
+    try:
+        return span(float(text))
+    except ValueError:
+        return span(text)
+
+
+def _positive(text: str) -> Micros:
+    micros = _duration(text)
+    if micros == 0:
+        raise ValueError("write a duration above 0, for example 15s")
+    return micros
+
+
+def _optional(text: str) -> Micros | None:
+    return None if text.lower() == "none" else _duration(text)
+
+
+def _level(text: str) -> str:
+    if text.upper() not in settings.LOG_LEVELS:
+        raise ValueError(f"write one of {', '.join(settings.LOG_LEVELS)}")
+    return text.upper()
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "BASE_DIR": _text,
+    "PROJECT_NAME": _project,
+    "BACKEND": _text,
+    "TASK_QUEUE_TYPE": _text,
+    "TASK_QUEUE_URL": _text,
+    "RESULT_STORAGE_TYPE": _text,
+    "RESULT_STORAGE_URL": _text,
+    "DEFAULT_WORKER": _text,
+    "MAX_WORKERS": _count,
+    "THREAD_WORKERS": _count,
+    "WORKER__CONCURRENCY": _count,
+    "WORKER__QUEUES": _queues,
+    "WORKER__LEASE": _positive,
+    "WORKER__SHUTDOWN_GRACE": _duration,
+    "TASK_TIMEOUT": _optional,
+    "TASK_TTL": _optional,
+    "RETRY_ATTEMPTS": _whole,
+    "RETRY_DELAY": _duration,
+    "RESULT_TTL": _duration,
+    "LOG_LEVEL": _level,
+}
+"""How each setting is read from text; a test holds the names equal to the constants."""

@@ -1,0 +1,106 @@
+"""A call becomes a record, a record becomes arguments: the border between users' values and stores."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from omniq.errors import PayloadTooLarge
+from omniq.functions import Function, FunctionRegistry
+from omniq.models.policy import TaskPolicy, dump_policy
+from omniq.models.states import Until
+from omniq.models.values import DAY, Micros, new_id
+from omniq.serialization.manager import SerializationManager
+from omniq.storage.records import ClaimedTask, NewTask, UniqueKey
+
+__all__ = ("MAX_HEADERS", "Enqueue", "pack", "unpack")
+
+MAX_HEADERS = 16 * 1024
+"""Bytes of policy, metadata and tags of one task."""
+
+
+class Enqueue(msgspec.Struct, frozen=True, kw_only=True):
+    """The resolved options of one enqueue: names checked, durations in µs, defaults applied."""
+
+    queue: str = "default"
+    priority: int = 5
+    delay: Micros = 0
+    run_at: Micros | None = None
+    ttl: Micros | None = None
+    keep: Micros = DAY
+    unique_key: str | None = None
+    until: Until = Until.TERMINAL
+    window: Micros = 0
+    raise_on_conflict: bool = False
+    policy: TaskPolicy = TaskPolicy()
+    tags: tuple[str, ...] = ()
+    id: str | None = None
+
+
+def pack(
+    name: str,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    options: Enqueue,
+    serializer: SerializationManager,
+    project: str,
+) -> NewTask:
+    """Make the record of one call; a new id is drawn unless the options name one.
+
+    The digest (BLAKE2b, 16 bytes) covers what makes two tasks the same content: name, payload, policy, queue.
+
+    Raises:
+        Unserializable, PayloadTooLarge: an argument does not travel, or all are too large.
+    """
+    payload = serializer.dump_arguments(name, args, dict(kwargs))
+    policy = dump_policy(options.policy)
+    headers = len(policy) + sum(len(tag.encode()) for tag in options.tags)
+    if headers > MAX_HEADERS:
+        raise PayloadTooLarge(f"the metadata and tags of {name}", headers, MAX_HEADERS)
+    # Names hold no \0, and the length says where the payload ends: no two contents share one text.
+    head = f"{name}\0{options.queue}\0{options.priority}\0{len(payload)}\0".encode()
+    digest = hashlib.blake2b(head, digest_size=16, person=b"omniq-task")
+    digest.update(payload)
+    digest.update(policy)
+    return NewTask(
+        id=options.id or new_id(),
+        name=name,
+        queue=options.queue,
+        priority=options.priority,
+        payload=payload,
+        policy=policy,
+        digest=digest.digest(),
+        delay=options.delay,
+        run_at=options.run_at,
+        ttl=options.ttl,
+        keep=options.keep,
+        unique=_unique(project, name, options),
+        tags=options.tags,
+    )
+
+
+def unpack(
+    task: ClaimedTask, registry: FunctionRegistry, serializer: SerializationManager
+) -> tuple[Function, tuple[Any, ...], dict[str, Any]] | None:
+    """Find the function of a claimed task and its checked arguments; None when no function has its name.
+
+    Raises:
+        Undecodable, CodecRefused: the payload cannot be read here.
+        BadArguments: they do not fit the function.
+    """
+    function = registry.find(task.name)
+    if function is None:
+        return None
+    args, kwargs = function.bind(*serializer.load_arguments(task.payload))
+    return function, args, kwargs
+
+
+def _unique(project: str, name: str, options: Enqueue) -> UniqueKey | None:
+    if options.unique_key is None:
+        return None
+    scope = f"{project}\0{name}\0{options.unique_key}".encode()
+    digest = hashlib.blake2b(scope, digest_size=16, person=b"omniq-key").digest()
+    return UniqueKey(digest, options.until, options.window)

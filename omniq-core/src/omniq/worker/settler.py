@@ -1,0 +1,154 @@
+"""Writes finished attempts back to the store, many to a round trip.
+
+What ends while one settle is in flight goes with the next. So a lone task is settled at once, a busy worker
+settles hundreds together, and there is no batch size or delay to tune.
+
+Invariant: a lease is let go only after the store has answered for it. Until then it is renewed, so only a
+store that is gone for longer than a lease can cost a second run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import msgspec
+
+from omniq.errors import StoreFull, StoreUnavailable
+from omniq.models.states import State
+from omniq.storage.records import Fence, SettleAnswer, Settlement
+from omniq.storage.results import BaseResultStorage, StoredResult
+from omniq.storage.tasks import BaseTaskQueue
+from omniq.worker.backoff import Backoff
+from omniq.worker.run import Execution
+
+__all__ = ("Ended", "Settler")
+
+MOST = 500
+"""Settlements of one call: a bound on a transaction, not a target."""
+
+logger = logging.getLogger("omniq.worker")
+
+Report = Callable[["Ended", SettleAnswer | None], None]
+
+
+class Ended:
+    """One ending on its way to the store."""
+
+    __slots__ = ("execution", "seconds", "settlement")
+
+    def __init__(self, execution: Execution, settlement: Settlement, seconds: float) -> None:
+        self.execution, self.settlement, self.seconds = execution, settlement, seconds
+
+
+class Settler:
+    """One coroutine, `run`, that ends by `close` and never by cancellation: a cancelled settle would be an
+    ending that nobody owns.
+    """
+
+    def __init__(
+        self,
+        tasks: BaseTaskQueue,
+        results: BaseResultStorage | None,
+        *,
+        drop: Callable[[Sequence[Execution]], None],
+        report: Report,
+        took: Callable[[float], None],
+    ) -> None:
+        self._tasks, self._results = tasks, results
+        self._drop, self._report, self._took = drop, report, took
+        self._ended: list[Ended] = []
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._in_flight = 0
+        self._backoff = Backoff()
+        self._gave_up = asyncio.Event()
+
+    @property
+    def unsettled(self) -> int:
+        """Endings that the store has not answered for."""
+        return len(self._ended) + self._in_flight
+
+    def add(self, ended: Ended) -> None:
+        """Take one ending over; never waits, never fails. Loop thread only."""
+        self._ended.append(ended)
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def close(self) -> None:
+        """Let `run` end once everything is written."""
+        self._closing = True
+        self._wake.set()
+
+    def give_up(self) -> None:
+        """Let `run` end at the next failure of the store, whatever is left."""
+        self.close()
+        self._gave_up.set()
+
+    async def run(self) -> None:
+        while batch := await self._next():
+            self._in_flight = len(batch)
+            answers = await self._settle(batch)
+            self._in_flight = 0
+            if answers is None:
+                return
+            self._drop([ended.execution for ended in batch])
+            odd = {answer.task_id: answer for answer in answers} if answers else {}
+            for ended in batch:
+                self._report(ended, odd.get(ended.execution.id))
+
+    async def _next(self) -> list[Ended]:
+        while not self._ended and not self._closing:
+            self._wake.clear()
+            await self._wake.wait()
+            await asyncio.sleep(0)  # neighbours that end in this turn of the loop share the round trip
+        batch, self._ended = self._ended[:MOST], self._ended[MOST:]
+        return batch
+
+    async def _settle(self, batch: list[Ended]) -> list[SettleAnswer] | None:
+        """Write a batch, however long the store is away; None when told to give up."""
+        loop = asyncio.get_running_loop()
+        settlements = [self._refreshed(ended) for ended in batch]
+        while True:
+            sent = loop.time()
+            try:
+                if self._results is not None:
+                    settlements = await self._put_results(self._results, settlements)
+                answers = await self._tasks.settle(settlements)
+            except (StoreUnavailable, StoreFull, OSError) as why:
+                if self._gave_up.is_set():
+                    logger.warning("%d outcomes could not be written: %s", self.unsettled, why)
+                    return None
+                if self._backoff.idle:
+                    logger.warning("outcomes are held until the store takes them: %s", why)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._gave_up.wait(), self._backoff.step())
+                settlements = [self._refreshed(ended) for ended in batch]
+                continue
+            if not self._backoff.idle:
+                self._backoff.reset()
+                logger.info("the store takes outcomes again")
+            self._took(loop.time() - sent)
+            return answers
+
+    def _refreshed(self, ended: Ended) -> Settlement:
+        """The settlement with the newest ref: a renewal in between may have moved it."""
+        if ended.settlement.ref is not ended.execution.ref:
+            ended.settlement = msgspec.structs.replace(ended.settlement, ref=ended.execution.ref)
+        return ended.settlement
+
+    async def _put_results(self, results: BaseResultStorage, settlements: list[Settlement]) -> list[Settlement]:
+        """Put values and final errors where results live, before the settlement that makes them valid."""
+        found: list[tuple[Fence, StoredResult]] = [
+            (
+                one.fence,
+                StoredResult(value=one.result) if one.result is not None else StoredResult(error=one.error),
+            )
+            for one in settlements
+            if one.result is not None or (one.error is not None and one.to is State.FAILED)
+        ]
+        if found:
+            await results.put(found)
+        return [one if one.result is None else msgspec.structs.replace(one, result=None) for one in settlements]

@@ -1,0 +1,31 @@
+"""`import omniq` loads what a task definition needs, and no driver, codec or command line."""
+
+import subprocess
+import sys
+
+HEAVY = {
+    "anyio", "asyncio", "click", "croniter", "dill", "importlib_metadata", "omniq_sqlite", "rich", "sqlite3", "yaml",
+}  # fmt: skip
+
+
+def loaded_after(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    return set(
+        subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
+    )
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    assert loaded_after("import omniq") & HEAVY == set()
+
+
+def test_declaring_tasks_on_an_app_loads_no_driver_and_opens_nothing():
+    code = "import omniq\noq = omniq.OmniQ('sqlite:///never.db')\n@oq.task\ndef add(a: int) -> int: return a"
+
+    assert loaded_after(code) & (HEAVY - {"anyio", "asyncio"}) == set()
+
+
+def test_listing_plugins_loads_no_driver():
+    code = "from omniq.plugins.registry import registry\nassert registry.listing()"
+
+    assert loaded_after(code) & {"sqlite3", "dill", "yaml", "click"} == set()
