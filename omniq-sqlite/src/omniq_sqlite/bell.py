@@ -18,6 +18,7 @@ import select
 import struct
 import sys
 import time
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -116,7 +117,10 @@ class _Watched(Listener):
 
     def __init__(self, descriptor: int, read: Callable[[], list[int]], release: Callable[[], None]) -> None:
         super().__init__()
-        self._descriptor, self._take, self._let_go = descriptor, read, release
+        self._descriptor, self._take = descriptor, read
+        # A loop may end without us: then its ear is dropped, and must not leak a descriptor a loop.
+        self._let_go = weakref.finalize(self, release)
+        self._let_go.atexit = False
 
     def _read(self) -> None:
         if not self.closed:

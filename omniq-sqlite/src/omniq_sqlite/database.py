@@ -82,6 +82,7 @@ class Database:
         self.path = str(Path(options.path).expanduser().absolute())
         self.clock: Clock | None = None
         self.open = False
+        self._ended = False
         self._start_afresh()
 
     def _start_afresh(self) -> None:
@@ -99,7 +100,7 @@ class Database:
     async def start(self) -> None:
         """Open the connection, off the loop."""
         if not self.open:
-            self.open = True
+            self.open, self._ended = True, False
             forks.watch(self)
             try:
                 await self.run(lambda session: None, writes=False)
@@ -111,14 +112,15 @@ class Database:
         """Finish what stands in line, then let go of connection, thread and files; waits end."""
         if not self.open:
             return
-        self.open = False
+        with self._counting:  # from here on nobody gets into the line
+            self.open = False
+            thread, self._thread = self._thread, None
         for loop, ear in list(self._ears.items()):
             if loop is _running_loop():
                 ear.close()
             elif not loop.is_closed():
                 loop.call_soon_threadsafe(ear.close)
         self._ears = WeakKeyDictionary()
-        thread, self._thread = self._thread, None
         if thread is not None:
             self._line.put(None)
             if is_direct():
@@ -127,6 +129,7 @@ class Database:
                 await asyncio.to_thread(thread.join)
         self._checkpoints.close()
         with self.mutex:
+            self._ended = True
             if self._session is not None:
                 self._session.connection.close()
                 self._session = None
@@ -151,7 +154,7 @@ class Database:
             quick: one statement that is the whole call in the common case; gives AGAIN where it is not.
         """
         if not self.open:
-            raise StoreClosed(f"{self.path} is not open; use `async with`, or call open() first")
+            raise self._closed()
         call = _Call(work, quick, writes)
         if is_direct():
             self._persist([call])
@@ -165,15 +168,16 @@ class Database:
         answer: T = call.answer
         return answer
 
-    def ear(self) -> Listener:
+    async def ear(self) -> Listener:
         """Give the listener of the running loop."""
+        if self._bell is None:  # not open, or after a fork not open yet
+            await self.run(lambda session: None, writes=False)
         loop = asyncio.get_running_loop()
         found = self._ears.get(loop)
         if found is None or found.closed:
-            with self.mutex:
-                bell = self._bell
-            if bell is None:
-                raise StoreClosed(f"{self.path} is not open")
+            bell = self._bell
+            if bell is None or not self.open:
+                raise self._closed()
             found = self._ears[loop] = listen(bell.paths)
         return found
 
@@ -202,13 +206,15 @@ class Database:
         call.loop = asyncio.get_running_loop()
         call.future = call.loop.create_future()
         with self._counting:
+            if not self.open:
+                raise self._closed()
             self._in_line += 1
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._write, args=(self._line,), name="omniq-sqlite", daemon=True
                 )
                 self._thread.start()
-        self._line.put(call)
+            self._line.put(call)
         await call.future
 
     def _write(self, line: SimpleQueue[_Call[Any] | None]) -> None:
@@ -268,14 +274,9 @@ class Database:
             except _Locked:
                 raise
             except Exception:
+                end = time.monotonic() + BUSY_LIMIT
                 for call in group:
-                    while True:
-                        try:
-                            self._alone(session, call)
-                        except _Locked:
-                            time.sleep(0.001)
-                        else:
-                            break
+                    self._surely(session, call, end)
         if self._bell is not None:  # inside the mutex: a flag that two threads take outside lost rings
             if session.work:
                 self._bell.ring(WORK)
@@ -283,6 +284,19 @@ class Database:
                 self._bell.ring(FINISHED)
         session.work = session.finished = False
         self._checkpoints.committed()
+
+    def _surely(self, session: Session, call: _Call[Any], end: float) -> None:
+        """Run one call of a group of which others are written already: it cannot be tried again from outside."""
+        while True:
+            try:
+                self._alone(session, call)
+            except _Locked as why:
+                if time.monotonic() > end:
+                    call.error = translated(why.__cause__ or why, self.path)
+                    return
+                time.sleep(0.001)
+            else:
+                return
 
     def _alone(self, session: Session, call: _Call[Any]) -> None:
         try:
@@ -328,7 +342,12 @@ class Database:
             raise
         session.keep()
 
+    def _closed(self) -> StoreClosed:
+        return StoreClosed(f"{self.path} is not open; use `async with`, or call open() first")
+
     def _connected(self) -> Session:
+        if self._ended:
+            raise self._closed()
         if self._session is None:
             inspect(self.path)
             session = connect(self.path, self.options, self.project, self.clock or wall_clock)

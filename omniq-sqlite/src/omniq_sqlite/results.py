@@ -53,7 +53,7 @@ class SQLiteResultStorage(SQLiteStore, BaseResultStorage):
         ask = partial(_present, fences=fences)
         if timeout <= 0 or is_direct():
             return await self._database.run(ask, small=len(fences) <= SMALL, writes=False)
-        ear = self._database.ear()
+        ear = await self._database.ear()
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout / SECOND
         while True:

@@ -186,9 +186,17 @@ def abandon(session: Session, claim_id: int) -> None:
     session.work = session.work or given_back > 0
 
 
+def _is_abandoned(session: Session, claim_id: int, now: Micros) -> bool:
+    return (
+        session.row("select 1 from abandoned where claim = ? and at > ?", (claim_id, now - ABANDONED_FOR)) is not None
+    )
+
+
 def reclaim(session: Session, *, limit: int, lease: Micros, worker: str, claim_id: int) -> list[ClaimedTask]:
     """Take over leases that are past, oldest first; nothing is counted."""
     now = session.now()
+    if _is_abandoned(session, claim_id, now):
+        return []
     found = _decode(
         session.row(
             f"select {_JSON} from (select {_FIELDS.removesuffix('payload')} x'' as payload from task "

@@ -83,7 +83,7 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
         ask = partial(claim.claim, queues=queues, limit=limit, lease=lease, worker=worker, claim_id=claim_id)
         if wait <= 0 or is_direct():
             return await self._database.run(ask, small=limit <= SMALL)
-        ear = self._database.ear()
+        ear = await self._database.ear()
         loop = asyncio.get_running_loop()
         end = loop.time() + wait / SECOND
         while True:
@@ -106,7 +106,7 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
         return await self._database.run(partial(settle.extend, holds=holds, lease=lease), small=len(holds) <= SMALL)
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[SettleAnswer]:
-        settle.refuse_follow_ups(settlements)
+        settle.check_settlements(settlements)
         if not settlements:
             return []
         return await self._database.run(
@@ -141,7 +141,7 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
         small = len(ids) <= SMALL
         if timeout <= 0 or is_direct():
             return await self._database.run(ask, small=small, writes=False)
-        ear = self._database.ear()
+        ear = await self._database.ear()
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout / SECOND
         while True:

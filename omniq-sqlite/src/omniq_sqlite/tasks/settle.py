@@ -24,15 +24,21 @@ from omniq_sqlite.schema import INLINE
 from omniq_sqlite.session import Session
 from omniq_sqlite.tasks.rows import RUNNING, blob_id, encode, marks, padded
 
-__all__ = ("extend", "refuse_follow_ups", "settle")
+__all__ = ("check_settlements", "extend", "settle")
+
+_SETTLED = frozenset({State.SUCCEEDED, State.FAILED, State.READY, State.CANCELLED})
 
 
-def refuse_follow_ups(settlements: Sequence[Settlement]) -> None:
-    """Refuse what this store does not offer, before anything is written.
+def check_settlements(settlements: Sequence[Settlement]) -> None:
+    """Refuse what makes no sense and what this store does not offer, before anything is written.
 
     Raises:
+        ValueError: a state that no settlement can ask for.
         NotSupported: a settlement carries follow-ups.
     """
+    for one in settlements:
+        if one.to not in _SETTLED:
+            raise ValueError(f"a settlement cannot ask for {one.to}")
     if any(one.after for one in settlements):
         raise NotSupported("a settlement with follow-ups", "sqlite")
 
@@ -76,7 +82,8 @@ def settle(session: Session, settlements: Sequence[Settlement]) -> list[SettleAn
     """Write how attempts ended; answer those that did not go as asked, in input order."""
     now = session.now()
     plain = [one for one in settlements if _is_plain(one)]
-    if len(plain) < len(settlements) or not _succeed(session, plain, now):
+    twice = len({one.ref for one in plain}) < len(plain)  # a join would not tell which of the two came first
+    if twice or len(plain) < len(settlements) or not _succeed(session, plain, now):
         # One by one is right for all of them: those written by the fast path repeat what is there.
         return [answer for one in settlements if (answer := _settle(session, one, now)) is not None]
     return []
@@ -108,7 +115,8 @@ def _succeed(session: Session, settlements: Sequence[Settlement], now: Micros) -
             f"with v(seq, id, attempt, claim, keep, result) as (values {marks(6, size)}) "
             f"update task set state = 3, finished_at = ?{n + 1}, "
             f"purge_at = ?{n + 1} + max(coalesce(v.keep, task.keep), ?{n + 2}), "
-            "keep = coalesce(v.keep, task.keep), result = v.result, lease_until = null, held = null from v "
+            "keep = coalesce(v.keep, task.keep), result = v.result, error = null, lease_until = null, held = null "
+            "from v "
             "where task.seq = v.seq and task.state = 2 and task.claim = v.claim and task.attempt = v.attempt "
             f"and task.id = v.id and task.project = ?{n + 3}",
             values,
