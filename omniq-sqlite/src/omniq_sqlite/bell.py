@@ -146,6 +146,8 @@ class _Polled(Listener):
     def __init__(self, paths: tuple[str, ...]) -> None:
         super().__init__()
         self._files = [os.open(one, os.O_RDONLY | os.O_CLOEXEC) for one in paths]
+        self._let_go = weakref.finalize(self, _close, self._files)
+        self._let_go.atexit = False
         self._last = [os.pread(one, 8, 0) for one in self._files]
         self._timer: asyncio.TimerHandle | None = None
 
@@ -173,9 +175,8 @@ class _Polled(Listener):
     def _release(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        for one in self._files:
-            os.close(one)
         self._files = []
+        self._let_go()
 
 
 def listen(paths: tuple[str, ...], *, polled: bool = False) -> Listener:
@@ -237,6 +238,11 @@ def _kqueue(paths: tuple[str, ...]) -> Listener:
             os.close(file)
 
     return _Watched(queue.fileno(), lambda: [files.index(event.ident) for event in queue.control(None, 8, 0)], release)
+
+
+def _close(files: list[int]) -> None:
+    for one in files:
+        os.close(one)
 
 
 def _wake(future: asyncio.Future[None]) -> None:

@@ -1,12 +1,11 @@
 """One file, one connection, one mutex, and three ways in.
 
-- A daemon thread takes all calls that stand in line and commits them together. There are no savepoints: if one
-  fails, the group is rolled back and each call is run again alone, so only the guilty caller sees its error.
+- A daemon thread takes all calls that stand in line and commits them together.
 - A small call on an idle store is run right on the event loop: 40 to 60 µs, less than the two changes of thread
   that it saves.
 - Under the direct mark a call is run in its caller's thread.
 
-Invariant: `work` of a call is pure but for the database, since it may be run twice.
+Invariant: the connection is used under the mutex only, and the bell is rung inside it, after the commit.
 """
 
 from __future__ import annotations
@@ -15,13 +14,12 @@ import asyncio
 import contextlib
 import os
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from omniq.direct import is_direct
@@ -29,14 +27,15 @@ from omniq.errors import StoreClosed
 from omniq.models.values import wall_clock
 from omniq.storage.base import Clock
 from omniq_sqlite import forks
-from omniq_sqlite.bell import FINISHED, WORK, Bell, Listener, listen
+from omniq_sqlite.bell import Bell, Listener, listen
 from omniq_sqlite.checkpoint import Checkpoints
-from omniq_sqlite.faults import BUSY_LIMIT, is_busy, translated
+from omniq_sqlite.faults import BUSY_LIMIT, translated
+from omniq_sqlite.group import Again, Call, Locked, commit, deliver
 from omniq_sqlite.options import SQLiteOptions
 from omniq_sqlite.place import inspect
 from omniq_sqlite.session import Session, connect
 
-__all__ = ("AGAIN", "Database")
+__all__ = ("Database",)
 
 T = TypeVar("T")
 
@@ -45,32 +44,6 @@ GROUP = 256
 INLINE_BUDGET = 0.001
 """Seconds of calls on the loop after which it gets its turn."""
 _jitter = random.Random()
-
-
-class _Again:
-    """The one value by which a quick attempt says that it needs a whole transaction."""
-
-
-AGAIN = _Again()
-
-
-class _Call(Generic[T]):
-    """One call in line, and what became of it."""
-
-    __slots__ = ("answer", "error", "future", "loop", "quick", "work", "writes")
-
-    def __init__(
-        self, work: Callable[[Session], T], quick: Callable[[Session], T | _Again] | None, writes: bool
-    ) -> None:
-        self.work, self.quick, self.writes = work, quick, writes
-        self.answer: Any = None
-        self.error: BaseException | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.future: asyncio.Future[Any] | None = None
-
-
-class _Locked(Exception):
-    """Another process is writing."""
 
 
 class Database:
@@ -89,7 +62,7 @@ class Database:
         self.mutex = threading.Lock()
         self._session: Session | None = None
         self._bell: Bell | None = None
-        self._line: SimpleQueue[_Call[Any] | None] = SimpleQueue()
+        self._line: SimpleQueue[Call[Any] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._counting = threading.Lock()
         self._in_line = 0
@@ -144,7 +117,7 @@ class Database:
         *,
         small: bool = False,
         writes: bool = True,
-        quick: Callable[[Session], T | _Again] | None = None,
+        quick: Callable[[Session], T | Again] | None = None,
     ) -> T:
         """Run one call, atomic alone.
 
@@ -155,7 +128,7 @@ class Database:
         """
         if not self.open:
             raise self._closed()
-        call = _Call(work, quick, writes)
+        call = Call(work, quick, writes)
         if is_direct():
             self._persist([call])
         elif not (small and self._on_the_loop(call)):
@@ -186,7 +159,7 @@ class Database:
         forks.inherit((self._session, self._bell, self._line, self._thread, self._ears, self._checkpoints))
         self._start_afresh()
 
-    def _on_the_loop(self, call: _Call[Any]) -> bool:
+    def _on_the_loop(self, call: Call[Any]) -> bool:
         """Try to run a call here and now; False where it has to stand in line."""
         if self._in_line or self._session is None or (call.writes and self.options.synchronous == "FULL"):
             return False
@@ -195,14 +168,14 @@ class Database:
         start = time.perf_counter()
         try:
             self._commit([call])
-        except _Locked:
+        except Locked:
             return False
         finally:
             self.mutex.release()
         self._spent += time.perf_counter() - start
         return True
 
-    async def _stand_in_line(self, call: _Call[Any]) -> None:
+    async def _stand_in_line(self, call: Call[Any]) -> None:
         call.loop = asyncio.get_running_loop()
         call.future = call.loop.create_future()
         with self._counting:
@@ -217,7 +190,7 @@ class Database:
             self._line.put(call)
         await call.future
 
-    def _write(self, line: SimpleQueue[_Call[Any] | None]) -> None:
+    def _write(self, line: SimpleQueue[Call[Any] | None]) -> None:
         """Take what stands in line, commit it together, give the answers; until None."""
         while (first := line.get()) is not None:
             group = [first]
@@ -232,11 +205,11 @@ class Database:
             self._persist(group)
             with self._counting:
                 self._in_line -= len(group)
-            _deliver(group)
+            deliver(group)
             if last:
                 return
 
-    def _persist(self, group: Sequence[_Call[Any]]) -> None:
+    def _persist(self, group: Sequence[Call[Any]]) -> None:
         """Run a group to its end; while another process writes, try again with the mutex free."""
         end = time.monotonic() + BUSY_LIMIT
         pause = 0.0002
@@ -244,7 +217,7 @@ class Database:
             try:
                 with self.mutex:
                     self._commit(group)
-            except _Locked as why:
+            except Locked as why:
                 if time.monotonic() > end:
                     for call in group:
                         call.error = translated(why.__cause__ or why, self.path)
@@ -254,11 +227,11 @@ class Database:
             time.sleep(pause * (0.5 + _jitter.random()))
             pause = min(pause * 1.5, 0.01)
 
-    def _commit(self, group: Sequence[_Call[Any]]) -> None:
+    def _commit(self, group: Sequence[Call[Any]]) -> None:
         """Run a group in one transaction; where one fails, each alone. Under the mutex.
 
         Raises:
-            _Locked: nothing of it has been run.
+            Locked: nothing of it has been run.
         """
         try:
             session = self._connected()
@@ -266,81 +239,12 @@ class Database:
             for call in group:
                 call.error = translated(why, self.path)
             return
-        if len(group) == 1:
-            self._alone(session, group[0])
-        else:
-            try:
-                self._transaction(session, group)
-            except _Locked:
-                raise
-            except Exception:
-                end = time.monotonic() + BUSY_LIMIT
-                for call in group:
-                    self._surely(session, call, end)
-        if self._bell is not None:  # inside the mutex: a flag that two threads take outside lost rings
-            if session.work:
-                self._bell.ring(WORK)
-            if session.finished:
-                self._bell.ring(FINISHED)
-        session.work = session.finished = False
+        commit(session, group, self.path)
+        for kind, due in enumerate(session.rings):  # inside the mutex: a flag that two threads take outside lost rings
+            if due and self._bell is not None:
+                self._bell.ring(kind)
+        session.rings = [False, False]
         self._checkpoints.committed()
-
-    def _surely(self, session: Session, call: _Call[Any], end: float) -> None:
-        """Run one call of a group of which others are written already: it cannot be tried again from outside."""
-        while True:
-            try:
-                self._alone(session, call)
-            except _Locked as why:
-                if time.monotonic() > end:
-                    call.error = translated(why.__cause__ or why, self.path)
-                    return
-                time.sleep(0.001)
-            else:
-                return
-
-    def _alone(self, session: Session, call: _Call[Any]) -> None:
-        try:
-            if call.quick is not None:
-                answer = self._quickly(session, call.quick)
-                if not isinstance(answer, _Again):
-                    call.answer = answer
-                    return
-            self._transaction(session, (call,))
-        except _Locked:
-            raise
-        except Exception as why:
-            call.error = translated(why, self.path)
-
-    def _quickly(self, session: Session, quick: Callable[[Session], Any]) -> Any:
-        try:
-            answer = quick(session)
-        except sqlite3.OperationalError as why:
-            session.forget()
-            if is_busy(why):
-                raise _Locked from why
-            raise
-        session.forget() if isinstance(answer, _Again) else session.keep()
-        return answer
-
-    def _transaction(self, session: Session, group: Sequence[_Call[Any]]) -> None:
-        execute = session.connection.execute
-        writes = any(call.writes for call in group)
-        try:
-            execute("begin immediate" if writes else "begin")
-        except sqlite3.OperationalError as why:
-            if is_busy(why):
-                raise _Locked from why
-            raise
-        try:
-            for call in group:
-                call.answer = call.work(session)
-            execute("commit")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):  # the engine may have rolled back by itself
-                execute("rollback")
-            session.forget()
-            raise
-        session.keep()
 
     def _closed(self) -> StoreClosed:
         return StoreClosed(f"{self.path} is not open; use `async with`, or call open() first")
@@ -366,23 +270,6 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-def _deliver(group: Sequence[_Call[Any]]) -> None:
-    """Give each caller its answer, by one wake-up a loop."""
-    loops: dict[asyncio.AbstractEventLoop, list[asyncio.Future[Any]]] = {}
-    for call in group:
-        if call.loop is not None and call.future is not None:
-            loops.setdefault(call.loop, []).append(call.future)
-    for loop, futures in loops.items():
-        with contextlib.suppress(RuntimeError):  # a loop that was closed meanwhile has nobody waiting
-            loop.call_soon_threadsafe(_wake, futures)
-
-
-def _wake(futures: Sequence[asyncio.Future[Any]]) -> None:
-    for future in futures:
-        if not future.done():
-            future.set_result(None)
 
 
 os.register_at_fork(after_in_child=lambda: _jitter.seed(os.urandom(16)))

@@ -18,6 +18,7 @@ from omniq.errors import StoreRefused, StoreUnavailable
 from omniq.models.values import Micros
 from omniq.storage.base import Clock
 from omniq_sqlite import schema
+from omniq_sqlite.bell import FINISHED, WORK
 from omniq_sqlite.faults import BUSY_LIMIT, is_busy
 from omniq_sqlite.options import SQLiteOptions
 
@@ -33,7 +34,7 @@ _jitter = random.Random()  # own: a user's seeded generator must give its user t
 class Session:
     """A connection under somebody's mutex; every method may be called only by its holder."""
 
-    __slots__ = ("_clock", "_last", "_made", "_names", "_queues", "connection", "finished", "project", "work")
+    __slots__ = ("_clock", "_last", "_made", "_names", "_queues", "connection", "finished", "project", "rings", "work")
 
     def __init__(self, connection: sqlite3.Connection, project: int, clock: Clock) -> None:
         self.connection = connection
@@ -44,9 +45,11 @@ class Session:
         self._made: dict[str, int] = {}
         self._names: dict[int, str] = {}
         self.work = False
-        """Something became ready: ring after the commit."""
+        """Something became ready in this transaction."""
         self.finished = False
-        """Something ended: ring after the commit."""
+        """Something ended in this transaction."""
+        self.rings = [False, False]
+        """What is committed and not yet rung for: work, finished."""
 
     def now(self) -> Micros:
         """Give the store's time; it never goes back on this connection."""
@@ -97,7 +100,10 @@ class Session:
         return name
 
     def keep(self) -> None:
-        """The transaction is committed: what it found is true."""
+        """The transaction is committed: what it found is true, and who waits for it may know."""
+        self.rings[WORK] |= self.work
+        self.rings[FINISHED] |= self.finished
+        self.work = self.finished = False
         if self._made:
             self._queues.update(self._made)
             self._names.update((number, name) for name, number in self._made.items())

@@ -15,7 +15,7 @@ from omniq.errors import NotSupported
 from omniq.models.states import State, Until
 from omniq.models.values import Micros
 from omniq.storage.records import EnqueueAnswer, NewTask, Refusal
-from omniq_sqlite.database import AGAIN
+from omniq_sqlite.group import AGAIN
 from omniq_sqlite.schema import INLINE
 from omniq_sqlite.session import Session
 from omniq_sqlite.tasks.rows import READY, blob_id, encode_tags, marks, padded, text_id

@@ -1,0 +1,184 @@
+"""What an operation costs: statements, plans and steps are counted, time is not measured."""
+
+import re
+
+import pytest
+
+from omniq.models.states import State
+from omniq.models.values import DAY
+from omniq.storage.records import NewTask, Where
+from omniq.testing.kit.words import LEASE, draft, end, ending, enqueue, hold, take
+from omniq_sqlite.tasks import claim
+
+
+@pytest.fixture
+async def statements(store, sessions):
+    """What the connection ran since the last clear()."""
+    await enqueue(store, draft())
+    await take(store)
+    ran = []
+    sessions[0].connection.set_trace_callback(ran.append)
+    return ran
+
+
+def words(statements):
+    return [one.split(None, 1)[0].lower() for one in statements]
+
+
+async def test_a_lone_task_is_one_statement_and_no_transaction_around_it(store, statements):
+    await store.enqueue([draft()])
+
+    assert words(statements) == ["insert"]
+
+
+async def test_a_large_task_is_one_transaction(store, statements):
+    await store.enqueue([draft(payload=bytes(4096))])
+
+    assert words(statements) == ["begin", "insert", "insert", "commit"]
+
+
+async def test_a_batch_is_one_statement_per_128_tasks(store, statements):
+    await store.enqueue([draft() for _ in range(256)])
+
+    assert words(statements) == ["begin", "insert", "insert", "commit"]
+
+
+async def test_a_claim_takes_as_many_statements_for_a_hundred_as_for_one(store, statements):
+    await store.enqueue([draft() for _ in range(101)])
+    statements.clear()
+    await take(store, 1)
+    one = words(statements)
+    statements.clear()
+
+    await take(store, 100)
+
+    assert words(statements) == one == ["begin", "select", "select", "update", "commit"]
+
+
+async def test_successes_are_one_statement_per_128(store, statements):
+    await store.enqueue([draft() for _ in range(100)])
+    claimed = await take(store, 100)
+    statements.clear()
+
+    await store.settle([ending(task, result=b"1") for task in claimed.tasks])
+
+    assert words(statements) == ["begin", "with", "commit"]
+
+
+async def test_a_renewal_is_one_statement(store, statements):
+    await store.enqueue([draft() for _ in range(100)])
+    claimed = await take(store, 100)
+    statements.clear()
+
+    await store.extend([hold(task) for task in claimed.tasks], lease=LEASE)
+
+    assert words(statements) == ["begin", "update", "commit"]
+
+
+async def test_batches_of_any_length_share_four_texts(store, sessions):
+    texts = set()
+    for count in range(1, 140):
+        claimed = []
+        sessions[0].connection.set_trace_callback(None)
+        await store.enqueue([draft() for _ in range(count)])
+        claimed = await take(store, count)
+        sessions[0].connection.set_trace_callback(
+            lambda text: texts.add(len(re.findall(r"\),\(", text))) if text.startswith("with") else None
+        )
+        await store.settle([ending(task) for task in claimed.tasks])
+
+    assert texts == {0, 7, 31, 127}
+
+
+async def run_everything(store):
+    ids = [draft().id, await end(store, State.SUCCEEDED), await end(store, State.FAILED)]
+    await store.enqueue([draft(id=ids[0], payload=bytes(1000)), draft(ttl=0), draft(id=ids[0])])
+    claimed = await take(store, 2, queues=["default", "other"])
+    await store.extend([hold(task, b"note") for task in claimed.tasks], lease=LEASE)
+    await store.settle([ending(task, State.READY, delay=1) for task in claimed.tasks])
+    await store.settle([ending(task) for task in claimed.tasks])
+    await store.abandon(7)
+    await store.reclaim(limit=5, lease=LEASE, worker="kit", claim_id=8)
+    await store.cancel(ids)
+    await store.requeue(ids)
+    await store.delete(ids)
+    await store.get(ids, payload=True, result=True)
+    await store.wait_finished(ids, timeout=0)
+    await store.set_paused(["other"], True)
+    await store.sweep(10)
+    await store.list(Where(queue="default"), limit=10)
+
+
+async def test_no_statement_walks_the_table(store, sessions):
+    ran = set()
+    sessions[0].connection.set_trace_callback(ran.add)
+    await run_everything(store)
+    sessions[0].connection.set_trace_callback(None)
+    texts = [one for one in ran if one.split(None, 1)[0].lower() in ("insert", "select", "update", "delete", "with")]
+
+    walks = [
+        (step[3], text)
+        for text in texts
+        for step in sessions[0].connection.execute(f"explain query plan {text}")
+        if re.match(r"SCAN (task|t|big|queue|result)\b(?! USING COVERING INDEX q_paused)", step[3])
+    ]
+
+    assert len(texts) > 25
+    assert walks == []
+
+
+async def steps(store, sessions, **options):
+    """Count the steps of the engine's machine for one claim of ten tasks."""
+    count = 0
+
+    def step():
+        nonlocal count
+        count += 1
+        return 0
+
+    sessions[0].connection.set_progress_handler(step, 1)
+    claimed = await take(store, 10, **options)
+    sessions[0].connection.set_progress_handler(None, 1)
+    assert len(claimed.tasks) == 10
+    return count
+
+
+def plenty(**fields):
+    return [draft(**fields) for _ in range(10)]
+
+
+async def test_what_stands_in_front_costs_a_claim_nothing(store, sessions):
+    await store.enqueue(plenty())
+    alone = await steps(store, sessions)
+    await store.enqueue([draft(delay=DAY, priority=priority) for priority in range(10) for _ in range(100)])
+    await store.enqueue([draft(queue="busy") for _ in range(1000)])
+    running = await take(store, 1000, queues=["busy"])
+    await store.settle([ending(task) for task in running.tasks[:500]])
+    await store.enqueue(plenty())
+
+    crowded = await steps(store, sessions)
+
+    assert crowded <= alone + 100  # a step or two an arm: a future-dated task ends each, none is walked
+
+
+async def test_expired_tasks_on_the_way_are_met_once_and_bounded(store, monkeypatch):
+    monkeypatch.setattr(claim, "_EXPIRED_AT_ONCE", 20)
+    await store.enqueue([draft(ttl=0) for _ in range(45)])
+    await store.enqueue([draft()])
+
+    first = await take(store, 10)
+    second = await take(store, 10)
+    third = await take(store, 10)
+
+    assert [len(one.expired) for one in (first, second, third)] == [20, 20, 5]
+    assert [len(one.tasks) for one in (first, second, third)] == [0, 0, 1]
+    assert first.next_due == 0
+
+
+async def test_sixty_queues_are_asked_in_order(store):
+    queues = [f"q{number}" for number in range(60)]
+    await store.enqueue([NewTask(id=draft().id, name="kit:task", queue=one) for one in reversed(queues)])
+
+    claimed = await take(store, 60, queues=queues)
+
+    assert [task.queue for task in claimed.tasks] == queues
