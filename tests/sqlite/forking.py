@@ -5,6 +5,7 @@ It is a process of its own, so that no thread or loop of the test is carried int
 
 import asyncio
 import os
+import signal
 import sys
 import threading
 import warnings
@@ -24,6 +25,7 @@ def child(body):
     """Run this in a forked child; give its process id."""
     number = os.fork()
     if number == 0:
+        signal.alarm(60)  # a child that hangs must not outlive its test
         code = 1
         try:
             body()
@@ -72,7 +74,6 @@ def parent_leaves(path):
     number = child(body)
     os.read(ready[0], 1)
     drive(store.close())
-
 
     ended(os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, __file__, "third", path]))
     os.write(go[1], b"!")

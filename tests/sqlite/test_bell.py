@@ -59,7 +59,7 @@ async def standing_by(store, count):
     """Go on once so many waits of this loop have found nothing and sleep."""
     async with asyncio.timeout(FUSE):
         ear = await store._database.ear()
-        while len(ear._waiters) < count:
+        while len(ear._waiters) < count:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
 

@@ -48,7 +48,7 @@ async def test_a_good_neighbour_of_a_poisoned_call_still_rings(store, hold_line,
     waiting = asyncio.ensure_future(take(store, wait=int(FUSE * 1_000_000)))
     ear = await store._database.ear()
     async with asyncio.timeout(FUSE):
-        while not ear._waiters:
+        while not ear._waiters:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
     await group(hold_line, store.enqueue([draft()]), store.enqueue([draft(name=POISON), draft()]))
