@@ -60,20 +60,36 @@ def accept(connection: sqlite3.Connection, path: str) -> bool:
     """
     if sqlite3.sqlite_version_info < (3, 38):
         raise StoreRefused(f"SQLite {sqlite3.sqlite_version} is too old; 3.38 or newer is needed")
-    owner = connection.execute("pragma application_id").fetchone()[0]
-    version = connection.execute("pragma user_version").fetchone()[0]
+    owner, version, tables = _marks(connection)
     if owner == APPLICATION_ID:
         if version > VERSION:
             raise StoreCorrupt(f"{path} has schema {version}, this version reads up to {VERSION}; upgrade omniq-sqlite")
         if version == VERSION:
             return True
-    tables = connection.execute("select count(*) from sqlite_master").fetchone()[0]
     if owner or version or tables:
         raise StoreCorrupt(
             f"{path} belongs to another program (application_id {owner:#x}, {tables} tables and indexes); "
             "choose another path"
         )
     return False
+
+
+def _marks(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Read owner, version and number of tables as of one moment.
+
+    Read apart, they showed the tables of another process that was just making the file ours, and no owner yet.
+    """
+    alone = not connection.in_transaction
+    if alone:
+        connection.execute("begin")
+    try:
+        tables = connection.execute("select count(*) from sqlite_master").fetchone()[0]
+        owner = connection.execute("pragma application_id").fetchone()[0]
+        version = connection.execute("pragma user_version").fetchone()[0]
+    finally:
+        if alone:
+            connection.execute("rollback")
+    return owner, version, tables
 
 
 def prepare(connection: sqlite3.Connection, path: str) -> None:
