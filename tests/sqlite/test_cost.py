@@ -147,14 +147,16 @@ def plenty(**fields):
     return [draft(**fields) for _ in range(10)]
 
 
-async def test_what_stands_in_front_costs_a_claim_nothing(store, sessions):
+@pytest.mark.parametrize("crowd", [1_000, pytest.param(100_000, marks=pytest.mark.slow)])
+async def test_what_stands_in_front_costs_a_claim_nothing(store, sessions, crowd):
     await store.enqueue(plenty())
     alone = await steps(store, sessions)
-    await store.enqueue([draft(delay=DAY, priority=priority) for priority in range(10) for _ in range(100)])
-    await store.enqueue([draft(queue="busy") for _ in range(1000)])
-    running = await take(store, 1000, queues=["busy"])
-    await store.settle([ending(task) for task in running.tasks[:500]])
+    await store.enqueue([draft(delay=DAY, priority=priority) for priority in range(10) for _ in range(crowd // 10)])
+    await store.enqueue([draft(queue="busy") for _ in range(crowd)])
+    running = await take(store, crowd, queues=["busy"])
+    await store.settle([ending(task) for task in running.tasks[: crowd // 2]])
     await store.enqueue(plenty())
+    await store.enqueue([draft() for _ in range(crowd)])
 
     crowded = await steps(store, sessions)
 

@@ -229,3 +229,22 @@ async def test_check_says_that_the_file_is_whole(path):
 
     assert (integrity.ok, integrity.text) == (True, f"{path}: ok")
     assert "synchronous=NORMAL" in engine.text
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+async def test_a_file_that_others_may_write_is_not_private(path, mode):
+    async with SQLiteBackend(SQLiteOptions(path=str(path))).tasks():
+        pass
+    path.parent.chmod(0o755)
+    path.chmod(0o644)
+    backend = SQLiteBackend(SQLiteOptions(path=str(path)))
+
+    assert backend.private
+    path.chmod(mode)
+    assert not backend.private
+
+
+async def test_a_folder_that_others_may_write_is_not_private(path):
+    path.parent.chmod(0o777)
+
+    assert not SQLiteBackend(SQLiteOptions(path=str(path / "deeper" / "jobs.db"))).private

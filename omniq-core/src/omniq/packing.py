@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from omniq.errors import PayloadTooLarge
-from omniq.functions import Function, FunctionRegistry
+from omniq.functions import Function
 from omniq.models.policy import TaskPolicy, dump_policy
 from omniq.models.states import Until
 from omniq.models.values import DAY, Micros, new_id
@@ -83,19 +83,15 @@ def pack(
 
 
 def unpack(
-    task: ClaimedTask, registry: FunctionRegistry, serializer: SerializationManager
-) -> tuple[Function, tuple[Any, ...], dict[str, Any]] | None:
-    """Find the function of a claimed task and its checked arguments; None when no function has its name.
+    task: ClaimedTask, function: Function, serializer: SerializationManager
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Give the arguments of a claimed task, checked against the function that will get them.
 
     Raises:
         Undecodable, CodecRefused: the payload cannot be read here.
         BadArguments: they do not fit the function.
     """
-    function = registry.find(task.name)
-    if function is None:
-        return None
-    args, kwargs = function.bind(*serializer.load_arguments(task.payload))
-    return function, args, kwargs
+    return function.bind(*serializer.load_arguments(task.payload))
 
 
 def _unique(project: str, name: str, options: Enqueue) -> UniqueKey | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from omniq.models.values import check_name
 from omniq_sqlite.options import SQLiteOptions
+from omniq_sqlite.place import is_private
 from omniq_sqlite.results import SQLiteResultStorage
 from omniq_sqlite.tasks.queue import SQLiteTaskQueue
 
@@ -16,6 +17,11 @@ class SQLiteBackend:
     def __init__(self, options: SQLiteOptions, project: str = "default") -> None:
         self.options = options
         self.project = check_name("project", project)
+
+    @property
+    def private(self) -> bool:
+        """Whether only this user can write here, so that a reader may trust dill."""
+        return is_private(self.options.path)
 
     def tasks(self) -> SQLiteTaskQueue:
         """Make a task queue, not yet open."""

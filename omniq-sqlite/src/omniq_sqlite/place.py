@@ -15,7 +15,7 @@ from pathlib import Path
 
 from omniq.errors import StoreRefused
 
-__all__ = ("filesystem", "inspect")
+__all__ = ("filesystem", "inspect", "is_private")
 
 # statfs(2) and linux/magic.h; WAL needs memory shared between processes, which none of these gives.
 _NETWORK = {
@@ -73,3 +73,16 @@ def inspect(path: str, *, probe: Callable[[str], str] | None = None) -> None:
         raise StoreRefused(f"folder {folder} is read-only for this user; SQLite writes files beside the database")
     if file.exists() and not os.access(file, os.R_OK | os.W_OK):
         raise StoreRefused(f"{path} is read-only for this user; give it read and write permission")
+
+
+def is_private(path: str) -> bool:
+    """Say whether the file and its folder are this user's and no group or stranger may write them.
+
+    A file that is not there yet is judged by its nearest folder: who may write that may put one there.
+    """
+    if not hasattr(os, "getuid"):
+        return False
+    file = Path(path).absolute()
+    folder = next(one for one in file.parents if one.exists())
+    looked = [one.stat() for one in (file, folder) if one.exists()]
+    return all(one.st_uid == os.getuid() and not one.st_mode & 0o022 for one in looked)

@@ -60,10 +60,6 @@ class Executor(ABC):
         """Slots taken by bodies that were given up and still run, as a thread does after its timeout."""
         return 0
 
-    def can_stop(self, job: Job) -> bool:
-        """Say whether cancelling ends this body, or only the wait for it."""
-        return job.asynchronous
-
     async def open(self) -> None:  # noqa: B027
         """Start what is needed; nothing may be started before."""
 

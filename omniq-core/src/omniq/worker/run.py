@@ -21,6 +21,7 @@ from omniq.execution.steering import Discard, Retry, Snooze
 from omniq.models.policy import PLAIN, TaskPolicy, load_policy
 from omniq.models.result import TaskError
 from omniq.models.values import SECOND, Micros, span_text
+from omniq.packing import unpack
 from omniq.storage.records import ClaimedTask, Ref
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ class Runner:
         if function is None:
             return end.UnknownTask(TaskError("omniq.UnknownTask", f"no task {task.name} is known here"))
         try:
-            args, kwargs = function.bind(*self._serializer.load_arguments(task.payload))
+            args, kwargs = unpack(task, function, self._serializer)
         except errors.BadArguments as error:
             return end.BadArguments(_error(error))
         except (errors.Undecodable, errors.CodecRefused) as error:

@@ -21,6 +21,9 @@ class MemoryOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MemoryBackend:
     """Everything that one `memory://` holds. Two backends share nothing, whatever their project is called."""
 
+    private = True
+    """Nobody but this process writes here, so its reader may trust dill."""
+
     def __init__(self, options: MemoryOptions | None = None, project: str = "default") -> None:
         self.options = MemoryOptions() if options is None else options
         self.project = project
