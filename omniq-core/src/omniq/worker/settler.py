@@ -24,23 +24,14 @@ from omniq.storage.tasks import BaseTaskQueue
 from omniq.worker.backoff import Backoff
 from omniq.worker.run import Execution
 
-__all__ = ("Ended", "Settler")
+__all__ = ("Settler",)
 
 MOST = 500
 """Settlements of one call: a bound on a transaction, not a target."""
 
 logger = logging.getLogger("omniq.worker")
 
-Report = Callable[["Ended", SettleAnswer | None], None]
-
-
-class Ended:
-    """One ending on its way to the store."""
-
-    __slots__ = ("execution", "seconds", "settlement")
-
-    def __init__(self, execution: Execution, settlement: Settlement, seconds: float) -> None:
-        self.execution, self.settlement, self.seconds = execution, settlement, seconds
+Report = Callable[[Sequence[Execution], Sequence[SettleAnswer]], None]
 
 
 class Settler:
@@ -59,7 +50,7 @@ class Settler:
     ) -> None:
         self._tasks, self._results = tasks, results
         self._drop, self._report, self._took = drop, report, took
-        self._ended: list[Ended] = []
+        self._ended: list[Execution] = []
         self._wake = asyncio.Event()
         self._closing = False
         self._in_flight = 0
@@ -71,9 +62,9 @@ class Settler:
         """Endings that the store has not answered for."""
         return len(self._ended) + self._in_flight
 
-    def add(self, ended: Ended) -> None:
-        """Take one ending over; never waits, never fails. Loop thread only."""
-        self._ended.append(ended)
+    def add(self, execution: Execution) -> None:
+        """Take over one that has its settlement; never waits, never fails. Loop thread only."""
+        self._ended.append(execution)
         if not self._wake.is_set():
             self._wake.set()
 
@@ -94,12 +85,10 @@ class Settler:
             self._in_flight = 0
             if answers is None:
                 return
-            self._drop([ended.execution for ended in batch])
-            odd = {answer.task_id: answer for answer in answers} if answers else {}
-            for ended in batch:
-                self._report(ended, odd.get(ended.execution.id))
+            self._drop(batch)
+            self._report(batch, answers)
 
-    async def _next(self) -> list[Ended]:
+    async def _next(self) -> list[Execution]:
         while not self._ended and not self._closing:
             self._wake.clear()
             await self._wake.wait()
@@ -107,10 +96,10 @@ class Settler:
         batch, self._ended = self._ended[:MOST], self._ended[MOST:]
         return batch
 
-    async def _settle(self, batch: list[Ended]) -> list[SettleAnswer] | None:
+    async def _settle(self, batch: list[Execution]) -> list[SettleAnswer] | None:
         """Write a batch, however long the store is away; None when told to give up."""
         loop = asyncio.get_running_loop()
-        settlements = [self._refreshed(ended) for ended in batch]
+        settlements = [_refreshed(one) for one in batch]
         while True:
             sent = loop.time()
             try:
@@ -125,19 +114,13 @@ class Settler:
                     logger.warning("outcomes are held until the store takes them: %s", why)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._gave_up.wait(), self._backoff.step())
-                settlements = [self._refreshed(ended) for ended in batch]
+                settlements = [_refreshed(one) for one in batch]
                 continue
             if not self._backoff.idle:
                 self._backoff.reset()
                 logger.info("the store takes outcomes again")
             self._took(loop.time() - sent)
             return answers
-
-    def _refreshed(self, ended: Ended) -> Settlement:
-        """The settlement with the newest ref: a renewal in between may have moved it."""
-        if ended.settlement.ref is not ended.execution.ref:
-            ended.settlement = msgspec.structs.replace(ended.settlement, ref=ended.execution.ref)
-        return ended.settlement
 
     async def _put_results(self, results: BaseResultStorage, settlements: list[Settlement]) -> list[Settlement]:
         """Put values and final errors where results live, before the settlement that makes them valid."""
@@ -152,3 +135,10 @@ class Settler:
         if found:
             await results.put(found)
         return [one if one.result is None else msgspec.structs.replace(one, result=None) for one in settlements]
+
+
+def _refreshed(execution: Execution) -> Settlement:
+    """The settlement with the newest ref: a renewal in between may have moved it."""
+    if execution.settlement.ref is not execution.ref:
+        execution.settlement = msgspec.structs.replace(execution.settlement, ref=execution.ref)
+    return execution.settlement
