@@ -20,6 +20,7 @@ from omniq.models.policy import TaskPolicy, dump_policy
 from omniq.models.values import SECOND, new_id
 from omniq.storage.records import NewTask, TaskRecord
 from omniq.worker.engine import Engine
+from omniq.worker.leases import Leases
 
 OPERATIONS = ("enqueue", "claim", "abandon", "extend", "settle", "reclaim", "sweep", "stats")
 
@@ -122,6 +123,16 @@ class Serializer:
         return msgspec.msgpack.encode(value)
 
 
+class LoopLeases(Leases):
+    """Renews as beside a store that needs a loop, but on the worker's own loop, so that virtual time moves it."""
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+        self.renewing = self._loop.create_task(self._renew_until_stopped())
+        self.renewing.add_done_callback(lambda _: self._post_end())
+
+
 class Rig:
     """One store, one engine, and the few verbs that the tests need."""
 
@@ -182,6 +193,13 @@ class Rig:
 @pytest.fixture
 def rig() -> Rig:
     return Rig()
+
+
+@pytest.fixture
+def renewals_in_virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let engines renew by the jumping loop's clock, at exact thirds of a lease."""
+    monkeypatch.setattr("omniq.worker.engine.Leases", LoopLeases)
+    monkeypatch.setattr("omniq.worker.leases.jittered", lambda seconds: seconds)
 
 
 @pytest.fixture
