@@ -145,19 +145,19 @@ def test_a_store_that_moves_its_refs_is_settled_by_the_newest(rig, simulate, mon
 
 def test_a_lease_is_let_go_after_the_answer_and_before_the_report(rig, simulate):
     steps = []
-    rig.ledger.after["settle"] = lambda: steps.append("answered")
 
     async def main():
         settler = make_settler(
             rig, drop=lambda batch: steps.append("let go"), report=lambda batch, answers: steps.append("told")
         )
+        rig.ledger.after["settle"] = lambda: steps.append(f"answered, {settler.unsettled} unsettled")
         settler.add(await ended(rig))
         settler.close()
         await settler.run()
 
     simulate(main)
 
-    assert steps == ["answered", "let go", "told"]
+    assert steps == ["answered, 1 unsettled", "let go", "told"]
 
 
 def test_what_ends_during_a_settle_goes_with_the_next(rig, simulate):
