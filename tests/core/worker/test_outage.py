@@ -118,7 +118,9 @@ def test_an_abandon_that_fails_is_still_owed(rig, simulate):
         await end(engine, running)
         return await rig.look(task_id)
 
-    assert simulate(main).state is State.SUCCEEDED
+    record = simulate(main)
+
+    assert (record.state, record.releases, record.crashes) == (State.SUCCEEDED, 1, 0)
 
 
 def test_a_task_whose_worker_vanished_runs_again(rig, simulate):
