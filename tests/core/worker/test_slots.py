@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -121,12 +122,13 @@ class Starts:
     """Hears which attempts began and which were lost."""
 
     def __init__(self):
-        self.begun, self.lost = [], []
+        self.begun, self.lost, self.seconds = [], [], {}
 
     def started(self, context):
         self.begun.append(context.id)
 
     def settled(self, task, settlement, became, seconds):
+        self.seconds[task.fence.task_id] = seconds
         if became is None:
             self.lost.append(task.fence.task_id)
 
@@ -143,6 +145,7 @@ def test_a_task_that_is_lost_while_it_waits_for_a_slot_is_not_started(rig, simul
         await engine.idle()
         engine.stop()
         await running
+        assert engine._leases.held == 0
         written = [one.fence.task_id for name, what in rig.ledger.calls if name == "settle" for one in what]
         return waiting[0], waiting[1], written.count(waiting[0])
 
@@ -254,3 +257,101 @@ def test_a_hung_body_is_renewed_no_longer_than(rig, simulate, policy, extends, l
 
     # The last renewal was sent just before `last`, at one of the thirds of the lease.
     assert last - 1 <= left[-1] - began[0] - 2.7 <= last
+
+
+def test_the_length_of_an_attempt_counts_from_its_start_and_not_from_its_claim(rig, simulate, nap):
+    told = rig.options["hooks"] = Starts()
+
+    async def main():
+        engine = rig.make(concurrency=1, lease=LEASE)
+        running, waiting = await begin_with_a_full_buffer(rig, engine, "nap")
+        await engine.idle()
+        engine.stop()
+        await running
+        return waiting[0]
+
+    assert told.seconds[simulate(main)] == pytest.approx(0.7)
+
+
+def test_a_freed_slot_is_filled_at_once(rig, simulate):
+    @rig.task
+    async def second():
+        await asyncio.sleep(1)
+
+    async def main():
+        for _ in range(5):
+            await rig.send("second")
+        begun = now()
+        await rig.work_until_idle(rig.make(concurrency=1))
+        return now() - begun
+
+    assert simulate(main) < 5.5
+
+
+def test_a_body_that_cleans_up_after_its_timeout_is_not_cut_off_by_its_deadline(rig, simulate):
+    seen = []
+
+    @rig.task
+    async def slow():
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(20)
+            seen.append("cleaned up")
+
+    async def main():
+        policy = TaskPolicy(timeout=3 * SECOND, deadline=5 * SECOND, retries=Retries(max=0))
+        task_id = await rig.send("slow", policy=policy)
+        await rig.work_until_idle()
+        return await rig.look(task_id)
+
+    assert (simulate(main).reason, seen) == (Reason.TIMEOUT, ["cleaned up"])
+
+
+def test_what_waits_does_not_start_beside_a_thread_that_was_given_up(rig, simulate):
+    released, ran = threading.Event(), []
+
+    @rig.task
+    async def nothing():
+        pass
+
+    @rig.task
+    def hang():
+        released.wait(20)
+
+    @rig.task
+    async def other():
+        ran.append(released.is_set())
+
+    async def main():
+        await rig.tasks.open()
+        await rig.tasks.enqueue([rig.new("nothing") for _ in range(20)])
+        engine = rig.make(kind="thread", concurrency=1)
+        running = await begin(engine)
+        await engine.idle()
+        hung = rig.new("hang", policy=TaskPolicy(timeout=SECOND // 10, retries=Retries(max=0)))
+        await rig.tasks.enqueue([hung, rig.new("other"), rig.new("other")])
+        await rig.tasks.wait_finished([hung.id], timeout=60 * SECOND)
+        waited = bool(engine._slots.waiting)
+        await asyncio.sleep(5)
+        released.set()
+        await engine.idle()
+        engine.stop()
+        await running
+        return waited, (await rig.look(hung.id)).reason
+
+    assert simulate(main) == (True, Reason.TIMEOUT)
+    assert ran == [True, True]
+
+
+def test_a_worker_that_ended_leaves_no_timer_on_its_loop(rig, simulate):
+    @rig.task
+    async def nothing():
+        pass
+
+    async def main():
+        await rig.send("nothing", policy=TaskPolicy(timeout=3600 * SECOND))
+        await rig.work_until_idle()
+        return [timer for timer in asyncio.get_running_loop()._scheduled if not timer.cancelled()]
+
+    assert simulate(main) == []
