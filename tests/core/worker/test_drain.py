@@ -228,7 +228,7 @@ def test_all_that_runs_has_the_whole_grace(rig, simulate):
         await asyncio.sleep(seconds)
 
     async def main():
-        ids = [await rig.send("nap", seconds) for seconds in (2, 10, 29)]
+        ids = [await rig.send("nap", seconds) for seconds in (2, 25, 29)]
         engine = rig.make()
         running = await begin(engine)
         await asyncio.sleep(1)
