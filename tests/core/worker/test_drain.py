@@ -247,7 +247,7 @@ async def with_a_full_buffer(rig, engine, names):
     await engine.idle()
     tasks = [rig.new(name) for name in names]
     await rig.tasks.enqueue(tasks)
-    while not engine._slots.waiting:
+    while not engine._slots.waiting:  # noqa: ASYNC110 - there is no event for it
         await asyncio.sleep(0)
     return running, [task.id for task in tasks]
 

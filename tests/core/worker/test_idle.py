@@ -59,7 +59,6 @@ def test_an_engine_is_not_quiet_while_it_has_a_task_or_owes_it_a_retry(rig, simu
         engine = rig.make()
         await engine.start()
         running = asyncio.ensure_future(engine.run())
-        rig.ledger.after["claim"] = rig.ledger.after.clear
         await asyncio.sleep(1)
         quiet = [engine.quiet]
         await rig.send("fail_once", 1, policy=retried_after(5))

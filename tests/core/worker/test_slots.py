@@ -96,7 +96,7 @@ async def begin_with_a_full_buffer(rig, engine, name):
     running = await begin(engine)
     await engine.idle()
     await rig.tasks.enqueue([rig.new(name) for _ in range(3)])
-    while not engine._slots.waiting:
+    while not engine._slots.waiting:  # noqa: ASYNC110 - there is no event for it
         await asyncio.sleep(0)
     return running, [execution.id for execution in engine._slots.buffer]
 

@@ -63,7 +63,7 @@ def test_the_first_look_for_lost_leases_is_at_once(rig, simulate, make, found):
         await leave_behind(rig, 1)
         begun = now()
         running = asyncio.ensure_future(make().recover())
-        while not found[LOST]:
+        while not found[LOST]:  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.001)
         await end(running)
         return now() - begun
