@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import msgspec
@@ -179,6 +179,29 @@ class Rig:
         (record,) = await self.tasks.get([task_id], result=True)
         assert record is not None
         return record
+
+    async def fill_buffer(
+        self, engine: Engine, names: Sequence[str], **fields: Any
+    ) -> tuple[asyncio.Task[int], list[str]]:
+        """Start an engine of one slot and teach it that tasks are short; then give it the first of these to run.
+
+        Gives the run, and the ids of all; the others wait for the slot.
+        """
+
+        async def short() -> None:
+            pass
+
+        self.task(short)
+        await self.tasks.open()
+        await self.tasks.enqueue([self.new("short") for _ in range(20)])
+        await engine.start()
+        running = asyncio.ensure_future(engine.run())
+        await engine.idle()
+        tasks = [self.new(name, **fields) for name in names]
+        await self.tasks.enqueue(tasks)
+        while not engine._slots.waiting:  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(0)
+        return running, [task.id for task in tasks]
 
     async def work_until_idle(self, engine: Engine | None = None) -> Engine:
         engine = engine or self.make()

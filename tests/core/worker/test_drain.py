@@ -239,25 +239,8 @@ def test_all_that_runs_has_the_whole_grace(rig, simulate):
     assert simulate(main) == [State.SUCCEEDED] * 3
 
 
-async def with_a_full_buffer(rig, engine, names):
-    """Teach the worker that tasks are short; then give it one to run and others that wait for its slot."""
-    await rig.tasks.open()
-    await rig.tasks.enqueue([rig.new("nothing") for _ in range(20)])
-    running = await begin(engine)
-    await engine.idle()
-    tasks = [rig.new(name) for name in names]
-    await rig.tasks.enqueue(tasks)
-    while not engine._slots.waiting:  # noqa: ASYNC110 - there is no event for it
-        await asyncio.sleep(0)
-    return running, [task.id for task in tasks]
-
-
 def test_what_waits_for_a_slot_goes_back_at_the_stop_and_does_not_start(rig, simulate):
     ran = []
-
-    @rig.task
-    async def nothing():
-        pass
 
     @rig.task
     async def nap():
@@ -266,7 +249,7 @@ def test_what_waits_for_a_slot_goes_back_at_the_stop_and_does_not_start(rig, sim
 
     async def main():
         engine = rig.make(concurrency=1)
-        running, ids = await with_a_full_buffer(rig, engine, ["nap", "nap"])
+        running, ids = await rig.fill_buffer(engine, ["nap", "nap"])
         engine.stop()
         await running
         return ids, await rig.look(ids[1])
@@ -278,10 +261,6 @@ def test_what_waits_for_a_slot_goes_back_at_the_stop_and_does_not_start(rig, sim
 
 def test_a_body_that_starts_after_the_stop_is_told_as_well(rig, simulate):
     told = []
-
-    @rig.task
-    async def nothing():
-        pass
 
     @rig.task
     async def last():
@@ -296,7 +275,7 @@ def test_a_body_that_starts_after_the_stop_is_told_as_well(rig, simulate):
 
     async def main():
         engines.append(rig.make(concurrency=1))
-        running, _ = await with_a_full_buffer(rig, engines[0], ["last", "later"])
+        running, _ = await rig.fill_buffer(engines[0], ["last", "later"])
         await running
 
     simulate(main)
@@ -423,3 +402,32 @@ async def test_work_that_came_while_all_slots_were_stuck_begins_when_one_is_free
     await running
 
     assert finished == [later]
+
+
+async def test_a_worker_whose_slots_are_stuck_says_so_each_time(rig, caplog):
+    releases = [threading.Event(), threading.Event()]
+
+    @rig.task
+    def hang(which):
+        releases[which].wait(20)
+
+    @rig.task
+    def free():
+        return 1
+
+    policy = TaskPolicy(timeout=SECOND // 20, retries=Retries(max=0))
+    engine = rig.make(kind="thread", concurrency=1)
+    running = None
+    for which, release in enumerate(releases):
+        stuck = await rig.send("hang", which, policy=policy)
+        running = running or await begin(engine)
+        await rig.tasks.wait_finished([stuck], timeout=20 * SECOND)
+        release.set()
+        later = await rig.send("free")
+        await rig.tasks.wait_finished([later], timeout=20 * SECOND)
+    engine.stop()
+    await running
+
+    assert [record.getMessage()[:15] for record in caplog.records if record.levelname == "ERROR"] == [
+        "all 1 slots are"
+    ] * 2

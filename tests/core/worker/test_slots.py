@@ -89,26 +89,10 @@ def test_the_lease_of_a_claim_counts_from_its_sending(rig, simulate):
     assert simulate(main) == pytest.approx(13.5)
 
 
-async def begin_with_a_full_buffer(rig, engine, name):
-    """Teach the worker that tasks are short; then give it more than fits. Gives those that wait for a slot."""
-    await rig.tasks.open()
-    await rig.tasks.enqueue([rig.new("nothing") for _ in range(20)])
-    running = await begin(engine)
-    await engine.idle()
-    await rig.tasks.enqueue([rig.new(name) for _ in range(3)])
-    while not engine._slots.waiting:  # noqa: ASYNC110 - there is no event for it
-        await asyncio.sleep(0)
-    return running, [execution.id for execution in engine._slots.buffer]
-
-
 @pytest.fixture
 def nap(rig):
     """A task that takes long enough for two renewals, and the ids of those whose bodies began."""
     ran = []
-
-    @rig.task
-    async def nothing():
-        pass
 
     @rig.task
     async def nap():
@@ -138,7 +122,7 @@ def test_a_task_that_is_lost_while_it_waits_for_a_slot_is_not_started(rig, simul
 
     async def main():
         engine = rig.make(concurrency=1, lease=LEASE)
-        running, waiting = await begin_with_a_full_buffer(rig, engine, "nap")
+        running, (_, *waiting) = await rig.fill_buffer(engine, ["nap"] * 3)
         record = await rig.look(waiting[0])
         fence = Fence(record.id, record.attempt, record.claim_id)
         await rig.tasks.settle([Settlement(fence=fence, ref=None, to=State.FAILED, reason=Reason.CRASHED)])
@@ -159,7 +143,7 @@ def test_a_task_that_is_lost_while_it_waits_for_a_slot_is_not_started(rig, simul
 def test_a_task_that_is_cancelled_while_it_waits_for_a_slot_is_not_started(rig, simulate, nap):
     async def main():
         engine = rig.make(concurrency=1, lease=LEASE)
-        running, waiting = await begin_with_a_full_buffer(rig, engine, "nap")
+        running, (_, *waiting) = await rig.fill_buffer(engine, ["nap"] * 3)
         await rig.tasks.cancel(waiting[:1])
         await engine.idle()
         engine.stop()
@@ -264,7 +248,7 @@ def test_the_length_of_an_attempt_counts_from_its_start_and_not_from_its_claim(r
 
     async def main():
         engine = rig.make(concurrency=1, lease=LEASE)
-        running, waiting = await begin_with_a_full_buffer(rig, engine, "nap")
+        running, (_, *waiting) = await rig.fill_buffer(engine, ["nap"] * 3)
         await engine.idle()
         engine.stop()
         await running
@@ -312,10 +296,6 @@ def test_what_waits_does_not_start_beside_a_thread_that_was_given_up(rig, simula
     released, ran = threading.Event(), []
 
     @rig.task
-    async def nothing():
-        pass
-
-    @rig.task
     def hang():
         released.wait(20)
 
@@ -324,21 +304,17 @@ def test_what_waits_does_not_start_beside_a_thread_that_was_given_up(rig, simula
         ran.append(released.is_set())
 
     async def main():
-        await rig.tasks.open()
-        await rig.tasks.enqueue([rig.new("nothing") for _ in range(20)])
         engine = rig.make(kind="thread", concurrency=1)
-        running = await begin(engine)
-        await engine.idle()
-        hung = rig.new("hang", policy=TaskPolicy(timeout=SECOND // 10, retries=Retries(max=0)))
-        await rig.tasks.enqueue([hung, rig.new("other"), rig.new("other")])
-        await rig.tasks.wait_finished([hung.id], timeout=60 * SECOND)
+        policy = TaskPolicy(timeout=SECOND // 10, retries=Retries(max=0))
+        running, (hung, *_) = await rig.fill_buffer(engine, ["hang", "other", "other"], policy=policy)
+        await rig.tasks.wait_finished([hung], timeout=60 * SECOND)
         waited = bool(engine._slots.waiting)
         await asyncio.sleep(5)
         released.set()
         await engine.idle()
         engine.stop()
         await running
-        return waited, (await rig.look(hung.id)).reason
+        return waited, (await rig.look(hung)).reason
 
     assert simulate(main) == (True, Reason.TIMEOUT)
     assert ran == [True, True]
