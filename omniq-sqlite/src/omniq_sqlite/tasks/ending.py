@@ -14,14 +14,18 @@ from omniq_sqlite.tasks.rows import encode
 __all__ = ("end_queued", "follow")
 
 
-def end_queued(session: Session, seqs: Sequence[int], state: int, now: Micros) -> None:
-    """Write a terminal state for tasks that wait or are ready; frees their keys. `follow` tells their children."""
-    session.change(
+def end_queued(session: Session, seqs: Sequence[int], state: int, now: Micros) -> int:
+    """Write a terminal state for tasks that wait or are ready, and free their keys; give how many there were.
+
+    `follow` does what follows from it.
+    """
+    ended = session.change(
         "update task set state = ?1, finished_at = ?2, purge_at = ?2 + max(keep, ?3), held = null, missing = 0 "
         "where seq in (select value from json_each(?4)) and state <= 1",
         (state, now, TOMBSTONE, encode(list(seqs))),
     )
-    session.finished = True
+    session.finished = session.finished or ended > 0
+    return ended
 
 
 def follow(session: Session, seqs: Sequence[int], work: FollowUps) -> None:

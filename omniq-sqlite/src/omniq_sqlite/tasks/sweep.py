@@ -8,6 +8,8 @@ Invariant: each piece is one transaction of at most `limit` tasks and BUDGET fol
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from omniq.models.states import State
 from omniq.models.values import Micros
 from omniq.storage.records import ABANDONED_FOR, PARENT_RECHECK, Swept
@@ -39,20 +41,19 @@ def sweep(session: Session, limit: int) -> Swept:
     )
 
 
-def _expire(
-    session: Session, work: FollowUps, told: list[tuple[str, State]], limit: int, now: Micros
-) -> int:
+def _expire(session: Session, work: FollowUps, told: list[tuple[str, State]], limit: int, now: Micros) -> int:
+    """End what is past its ttl, in that order: who ends with a parent before its own turn has not expired."""
     past = session.rows(
         "select seq, id, links from task where project = ? and state <= 1 and expires_at is not null "
-        "and expires_at <= ? order by expires_at limit ?",
+        "and expires_at <= ? order by expires_at, seq limit ?",
         (session.project, now, limit),
     )
-    if past:
-        end_queued(session, [seq for seq, _, _ in past], EXPIRED, now)
-        told += [(text_id(task), State.EXPIRED) for _, task, _ in past]
-        linked = [seq for seq, _, links in past if links]
-        if linked:
-            follow(session, linked, work)
+    for linked, run in groupby(past, key=lambda row: row[2] > 0):
+        for part in ([row] for row in run) if linked else (list(run),):
+            if end_queued(session, [seq for seq, _, _ in part], EXPIRED, now):
+                told += [(text_id(task), State.EXPIRED) for _, task, _ in part]
+                if linked:
+                    follow(session, [part[0][0]], work)
     return len(past)
 
 
