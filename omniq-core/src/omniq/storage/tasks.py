@@ -82,7 +82,7 @@ class BaseTaskQueue(BaseStore):
 
         Queue by queue in the order given; inside one by priority 9 to 0, then eligible_at, then place in the
         enqueuing call. A paused queue gives nothing. A task at or past its expires_at becomes `expired` on
-        the way and is never given.
+        the way and is never given; children that become ready by it are for the next claim.
 
         Args:
             lease: µs from the store's now; renew with `extend` before it ends.

@@ -196,6 +196,21 @@ class EdgeCases(Ground):
         assert await states(store, [parent, child]) == [State.EXPIRED, State.SKIPPED]
 
     @requires(Feature.EDGES)
+    async def test_what_an_expiry_on_the_way_releases_is_for_the_next_claim(
+        self, store: BaseTaskQueue, clock: VirtualClock
+    ) -> None:
+        [parent] = await enqueue(store, draft(ttl=SECOND, priority=9))
+        [child] = await enqueue(store, draft(parents=(parent,), on_parent=OnParent.RUN, priority=5))
+        clock.advance("1s")
+
+        claimed = await take(store, 5)
+        if not claimed.expired:
+            await store.sweep(100)
+
+        assert (ids_of(claimed.tasks), await states(store, [parent, child])) == ([], [State.EXPIRED, State.READY])
+        assert ids_of((await take(store, 5)).tasks) == [child]
+
+    @requires(Feature.EDGES)
     async def test_a_skip_runs_down_a_deep_chain(self, store: BaseTaskQueue) -> None:
         chain = [draft()]
         for _ in range(1500):
