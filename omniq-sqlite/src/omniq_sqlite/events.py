@@ -125,8 +125,7 @@ def _conditions(where: EventFilter) -> tuple[str, list[Any]]:
 
 def _purge(session: Session, *, before: Micros, limit: int) -> int:
     return session.change(
-        "delete from event where seq in "
-        "(select seq from event where project = ? and at < ? order by at, seq limit ?)",
+        "delete from event where seq in (select seq from event where project = ? and at < ? order by at, seq limit ?)",
         (session.project, before, limit),
     )
 

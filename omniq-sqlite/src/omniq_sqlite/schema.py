@@ -139,9 +139,10 @@ def prepare(connection: sqlite3.Connection, path: str) -> None:
             for statement in _TABLES:
                 connection.execute(statement)
             connection.execute(f"pragma application_id = {APPLICATION_ID}")
-        else:
+        elif found < VERSION:
             migrate(connection, found)
-        connection.execute(f"pragma user_version = {VERSION}")
+        if found != VERSION:
+            connection.execute(f"pragma user_version = {VERSION}")
         connection.execute("commit")
     except BaseException:
         connection.execute("rollback")

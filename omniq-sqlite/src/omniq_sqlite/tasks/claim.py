@@ -116,9 +116,7 @@ def claim(session: Session, queues: Sequence[str], *, limit: int, lease: Micros,
     return Claimed(tasks=tasks, expired=expired, next_due=due, now=now)
 
 
-def _take(
-    session: Session, queues: list[int], limit: int, now: Micros
-) -> tuple[list[_Candidate], list[_Candidate]]:
+def _take(session: Session, queues: list[int], limit: int, now: Micros) -> tuple[list[_Candidate], list[_Candidate]]:
     """Give what may be claimed, and what had expired on the way: that is written, not yet what follows from it."""
     taken: list[_Candidate] = []
     expired: list[_Candidate] = []

@@ -169,8 +169,8 @@ class FollowUps:
     def _end(self, children: list[int], state: State, reason: Reason | None) -> None:
         if children:
             self._session.change(
-                "update task set state = ?1, reason = ?2, finished_at = ?3, purge_at = ?3 + max(keep, ?4), held = null, "
-                "missing = 0 where seq in (select value from json_each(?5)) and state = 0",
+                "update task set state = ?1, reason = ?2, finished_at = ?3, purge_at = ?3 + max(keep, ?4), "
+                "held = null, missing = 0 where seq in (select value from json_each(?5)) and state = 0",
                 (state.code, reason, self._now, TOMBSTONE, encode(children)),
             )
 
@@ -184,9 +184,7 @@ class FollowUps:
         for task, item in items:
             if item.insert_before is None or now < item.insert_before:
                 # Late is judged when it became due, not when somebody comes to it: the mark cannot be used twice.
-                rows.append(
-                    (session.project, task, 1, 0, _encode(msgspec.structs.replace(item, insert_before=None)))
-                )
+                rows.append((session.project, task, 1, 0, _encode(msgspec.structs.replace(item, insert_before=None))))
         insert(session, "owed", "project, task, good, upto, item", rows)
         self._waits = self._waits or bool(rows)
 

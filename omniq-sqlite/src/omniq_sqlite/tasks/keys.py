@@ -44,7 +44,8 @@ def forget(session: Session, now: Micros, limit: int) -> int:
     if limit <= 0:
         return 0
     rows = session.rows(
-        "select hex(key) from timed where project = ? and ends <= ? order by ends limit ?", (session.project, now, limit)
+        "select hex(key) from timed where project = ? and ends <= ? order by ends limit ?",
+        (session.project, now, limit),
     )
     if rows:
         session.change(

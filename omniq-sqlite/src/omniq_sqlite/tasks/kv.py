@@ -28,9 +28,7 @@ def get(session: Session, namespace: str, key: str) -> KvEntry | None:
     return None if row is None else _entry(row)
 
 
-def put(
-    session: Session, namespace: str, key: str, *, value: bytes, expect: int, due: Micros | None
-) -> int | None:
+def put(session: Session, namespace: str, key: str, *, value: bytes, expect: int, due: Micros | None) -> int | None:
     """Write one entry by compare-and-set; give its version, None where `expect` missed."""
     found = get(session, namespace, key)
     version = 0 if found is None else found.version
@@ -53,9 +51,7 @@ def delete(session: Session, namespace: str, key: str, *, expect: int) -> bool:
         return True
     if expect not in (ANY_VERSION, found.version):
         return False
-    session.change(
-        "delete from kv where project = ? and namespace = ? and key = ?", (session.project, namespace, key)
-    )
+    session.change("delete from kv where project = ? and namespace = ? and key = ?", (session.project, namespace, key))
     return True
 
 

@@ -36,9 +36,7 @@ def sweep(session: Session, limit: int) -> Swept:
     done += purged
     done += keys.forget(session, now, limit - done)
     session.change("delete from abandoned where at <= ?", (now - ABANDONED_FOR,))
-    return Swept(
-        ended=told, purged=purged, more=done >= limit or looked >= limit or work.waits
-    )
+    return Swept(ended=told, purged=purged, more=done >= limit or looked >= limit or work.waits)
 
 
 def _expire(session: Session, work: FollowUps, told: list[tuple[str, State]], limit: int, now: Micros) -> int:

@@ -172,9 +172,7 @@ class EventConformance(Ground):
     async def test_many_writers_at_once_lose_nothing(self, store: BaseEventStorage) -> None:
         batches = [[event(attempt=n) for _ in range(10)] for n in range(20)]
         async with store.companion() as companion:
-            await asyncio.gather(
-                *((companion if n % 2 else store).append(batch) for n, batch in enumerate(batches))
-            )
+            await asyncio.gather(*((companion if n % 2 else store).append(batch) for n, batch in enumerate(batches)))
 
         found = await everything(store)
         assert len(found) == 200
