@@ -38,6 +38,8 @@ def is_plain(task: NewTask) -> bool:
 
 def enqueue(session: Session, tasks: Sequence[NewTask]) -> list[EnqueueAnswer]:
     """Create tasks; answer those that were not created."""
+    if not any(one.parents or one.unique is not None for one in tasks):
+        return write.enqueue(session, tasks)
     timed = any(one.unique is not None for one in tasks) and keys.any_timed(session, session.now())
     if not timed and all(is_plain(one) for one in tasks):
         return write.enqueue(session, tasks)
