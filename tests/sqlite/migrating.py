@@ -10,7 +10,7 @@ import sys
 
 from omniq.direct import drive
 from omniq.testing.kit.words import draft, take
-from omniq_sqlite import SQLiteBackend, SQLiteOptions, migrations, schema
+from omniq_sqlite import SQLiteBackend, SQLiteOptions, migrations, schema, session
 
 
 def say(word):
@@ -41,6 +41,19 @@ def works(path):
     assert claimed.fence.task_id == task.id
     drive(store.close())
     say("done")
+
+
+def waits(path):
+    """Like `works`, with no patience but for a migration; say each time that the lock was met."""
+    session.BUSY_LIMIT = 0.0
+    pause = session.time.sleep
+
+    def told(seconds):
+        say("locked")
+        pause(seconds)
+
+    session.time.sleep = told
+    works(path)
 
 
 def dies(path, steps):

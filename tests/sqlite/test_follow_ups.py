@@ -103,13 +103,13 @@ async def test_each_piece_is_a_transaction_so_that_others_get_in_between(store, 
 async def test_who_still_owes_is_neither_deleted_nor_purged(timed, interrupted):
     await enqueue(timed, draft(keep=0))
     parent = await take_one(timed)
-    await settle(timed, parent, after=CALLBACKS)
-    name = parent.fence.task_id
-    assert await timed.delete([name]) == [DeleteAnswer.NEEDED]
+    more = tuple(draft(queue="callbacks") for _ in range(1_000))
+    await settle(timed, parent, after=CALLBACKS + more)
+    assert await timed.delete([parent.fence.task_id]) == [DeleteAnswer.NEEDED]
     timed.clock.step(TOMBSTONE)
 
-    assert (await timed.sweep(1)).purged == 1  # its own word was the last that it owed
-    assert await states(timed, [one.id for one in CALLBACKS]) == [State.READY] * len(CALLBACKS)
+    assert [(await timed.sweep(1)).purged for _ in range(2)] == [0, 1]
+    assert await states(timed, [one.id for one in CALLBACKS + more]) == [State.READY] * len(CALLBACKS + more)
 
 
 async def test_a_callback_that_is_sent_late_is_not_late(timed, interrupted):
@@ -143,17 +143,36 @@ async def test_children_hear_of_the_end_that_was_theirs(timed, interrupted):
     assert await states(timed, children + later) == [State.SKIPPED] * 1_200 + [State.READY]
 
 
-async def test_a_parent_that_a_child_needed_goes_when_the_child_has_ended(timed):
-    parent, [child] = await family(timed, 1)
-    await settle(timed, parent, keep=0)
+@pytest.mark.parametrize("how", ["success", "failure", "large value", "cancel", "expiry", "another parent"])
+async def test_a_parent_that_a_child_needed_goes_when_the_child_has_ended(timed, how):
+    other = draft(queue="other")
+    [name] = await enqueue(timed, draft(queue="parents", keep=0))
+    await enqueue(timed, other)
+    child = draft(parents=(name, other.id), queue="kids", ttl=2 * TOMBSTONE if how == "expiry" else None)
+    await enqueue(timed, child)
+    await settle(timed, await take_one(timed, queues=["parents"]))
     timed.clock.step(TOMBSTONE + SECOND)
     assert (await timed.sweep(10)).purged == 0
-    assert await timed.delete([parent.fence.task_id]) == [DeleteAnswer.NEEDED]
+    assert await timed.delete([name]) == [DeleteAnswer.NEEDED]
 
-    await settle(timed, await take_one(timed, queues=["kids"]))
+    if how == "another parent":
+        await timed.cancel([other.id])
+    elif how == "cancel":
+        await timed.cancel([child.id])
+    elif how == "expiry":
+        timed.clock.step(TOMBSTONE)
+    else:
+        await settle(timed, await take_one(timed, queues=["other"]))
+        task = await take_one(timed, queues=["kids"])
+        await settle(
+            timed,
+            task,
+            State.FAILED if how == "failure" else State.SUCCEEDED,
+            result=bytes(4_000) if how == "large value" else None,
+        )
 
     assert (await timed.sweep(10)).purged == 1
-    assert await states(timed, [parent.fence.task_id, child]) == [None, State.SUCCEEDED]
+    assert await states(timed, [name]) == [None]
 
 
 async def test_needed_parents_do_not_stand_in_the_way_of_others(timed):

@@ -154,9 +154,10 @@ def test_those_that_wait_go_on_when_the_one_that_migrates_is_killed(old):
     first = start("hangs", old)
     go(first)
     assert first.stdout.readline() == "inside\n"
-    others = [start("works", old) for _ in range(3)]
+    others = [start("waits", old) for _ in range(3)]
     for process in others:
         go(process)
+    assert [process.stdout.readline() for process in others] == ["locked\n"] * 3
     first.kill()
     first.communicate(timeout=60)
 

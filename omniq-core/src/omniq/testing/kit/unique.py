@@ -105,6 +105,21 @@ class UniqueCases(Ground):
 
         assert await refused(store, keyed(Until.WINDOW, window=10 * SECOND)) is None
 
+    @requires(Feature.WINDOW_KEYS)
+    async def test_a_window_stands_against_keys_of_every_kind(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
+        [holder] = await enqueue(store, keyed(Until.WINDOW, window=10 * SECOND))
+        await settle(store, await take_one(store), State.FAILED)
+        for until in (Until.TERMINAL, Until.STARTED):
+            assert await refused(store, keyed(until)) == holder
+            answers = await store.enqueue([draft(), keyed(until), keyed(until, payload=b"other")])
+            assert [(one.index, one.holder) for one in answers] == [(1, holder), (2, holder)]
+        clock.step(10 * SECOND)
+
+        other = keyed()
+        assert await refused(store, other) is None
+        assert await refused(store, keyed(Until.WINDOW, window=SECOND)) == other.id
+        assert await store.requeue([holder]) == [RequeueAnswer.HELD]
+
     @lacks(Feature.WINDOW_KEYS)
     async def test_a_window_that_is_not_offered_is_refused_by_name(self, store: BaseTaskQueue) -> None:
         with pytest.raises(NotSupported):
