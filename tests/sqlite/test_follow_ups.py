@@ -46,6 +46,13 @@ async def family(store, count, **changes):
     return await take_one(store, queues=["parents"]), children
 
 
+def carried_out_by_the_killed(place, pieces, path):
+    done = subprocess.run(
+        [sys.executable, SCRIPT, place, str(pieces), path], capture_output=True, text=True, timeout=2 * FUSE
+    )
+    return done.returncode, done.stderr
+
+
 async def ready(store):
     return (await store.stats(["kids"]))[0].counts[State.READY]
 
@@ -207,10 +214,7 @@ async def test_a_worker_that_is_killed_between_an_ending_and_what_follows_loses_
         good, bad = await enqueue(store, *(draft(queue="parents") for _ in range(2)))
         told = await enqueue(store, *(draft(parents=(good,), queue="kids") for _ in range(MANY)))
         skipped = await enqueue(store, *(draft(parents=(bad,), queue="kids") for _ in range(MANY)))
-    killed = subprocess.run(
-        [sys.executable, SCRIPT, place, str(pieces), path], capture_output=True, text=True, timeout=2 * FUSE
-    )
-    assert (killed.returncode, killed.stderr) == (-signal.SIGKILL, "")
+    assert carried_out_by_the_killed(place, pieces, path) == (-signal.SIGKILL, "")
 
     async with make() as store:
         assert await states(store, [good, bad]) == [State.SUCCEEDED, State.FAILED]
@@ -221,4 +225,6 @@ async def test_a_worker_that_is_killed_between_an_ending_and_what_follows_loses_
 
         assert await states(store, skipped) == [State.SKIPPED] * MANY
         assert ids_of((await take(store, 2 * MANY, queues=["kids"])).tasks) == told
-        assert sorted(ids_of((await take(store, 2 * MANY, queues=["callbacks"])).tasks)) == [one.id for one in CALLBACKS]
+        assert sorted(ids_of((await take(store, 2 * MANY, queues=["callbacks"])).tasks)) == [
+            one.id for one in CALLBACKS
+        ]

@@ -94,13 +94,10 @@ class Database:
             elif not loop.is_closed():
                 loop.call_soon_threadsafe(ear.close)
         self._ears = WeakKeyDictionary()
-        if thread is not None:
-            self._line.put(None)
-            if is_direct():
-                thread.join()
-            else:
-                await asyncio.to_thread(thread.join)
-        self._checkpoints.close()
+        if is_direct() or (thread is None and not self._checkpoints.running):
+            self._end_threads(thread)
+        else:
+            await asyncio.to_thread(self._end_threads, thread)
         with self.mutex:
             self._ended = True
             if self._session is not None:
@@ -110,6 +107,12 @@ class Database:
                 self._bell.close()
                 self._bell = None
         forks.unwatch(self)
+
+    def _end_threads(self, writer: threading.Thread | None) -> None:
+        if writer is not None:
+            self._line.put(None)
+            writer.join()
+        self._checkpoints.close()
 
     async def run(
         self,

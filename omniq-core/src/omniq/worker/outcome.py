@@ -57,6 +57,9 @@ class Outcome(msgspec.Struct, frozen=True):
     reason: Reason | None = None
 
 
+_SUCCEEDED = Outcome(State.SUCCEEDED)
+
+
 def decide(task: ClaimedTask, ending: Ending, policy: TaskPolicy, *, chance: float) -> Outcome:
     """Say what one ending of one attempt means for the task; `chance` is drawn by the caller from [0, 1).
 
@@ -65,7 +68,7 @@ def decide(task: ClaimedTask, ending: Ending, policy: TaskPolicy, *, chance: flo
     """
     match ending:
         case Returned():
-            return Outcome(State.SUCCEEDED)
+            return _SUCCEEDED
         case Raised(bases=bases):
             return _failed(task, policy, Reason.EXCEPTION, chance, worth=policy.retries.covers(bases))
         case TimedOut():

@@ -1,11 +1,14 @@
 """Extend and settle: what a holder says of its tasks, each checked by its whole fence.
 
 Plain successes are the fast path, one statement per 128. Whatever does not add up there is looked at one by one.
+
+A ref is (row, task id): a row that runs under this attempt and this random claim id can be no other task's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from omniq.models.states import State, settled_state
@@ -47,21 +50,13 @@ def check_settlements(settlements: Sequence[Settlement]) -> None:
 def extend(session: Session, holds: Sequence[Hold], *, lease: Micros) -> list[ExtendAnswer]:
     """Renew leases, many in one statement; missing is lost, flagged is to be cancelled."""
     until = session.now() + lease
-    asked = [
-        [
-            _seq(session, one.fence, one.ref),
-            one.fence.claim_id,
-            one.fence.attempt,
-            blob_id(one.fence.task_id).hex(),
-        ]
-        for one in holds
-    ]
+    asked = [[_seq(session, one.fence, one.ref), one.fence.claim_id, one.fence.attempt] for one in holds]
     renewed = {
         seq: (claim, attempt, cancel)
         for seq, claim, attempt, cancel in session.rows(
             "update task set lease_until = max(coalesce(lease_until, 0), ?1) from json_each(?2) as hold "
             "where task.seq = hold.value ->> 0 and task.state = 2 and task.claim = hold.value ->> 1 "
-            "and task.attempt = hold.value ->> 2 and hex(task.id) = upper(hold.value ->> 3) and task.project = ?3 "
+            "and task.attempt = hold.value ->> 2 and task.project = ?3 "
             "returning seq, claim, attempt, cancel",
             (until, encode(asked), session.project),
         )
@@ -104,16 +99,16 @@ def _succeed_linked(session: Session, settlements: Sequence[Settlement], work: F
         for seq, task, attempt, claim, links in session.rows(
             "select seq, id, attempt, claim, links from task "
             "where seq in (select value from json_each(?)) and project = ? and state = 2",
-            (encode([one.ref for one in settlements]), session.project),
+            (encode([one.ref[0] for one in settlements]), session.project),
         )
     }
     good: list[tuple[Settlement, bytes, int]] = []
     for one in settlements:
-        row = held.get(one.ref)
-        if row is not None and row[:3] == (blob_id(one.fence.task_id), one.fence.attempt, one.fence.claim_id):
+        row = held.get(one.ref[0])
+        if row is not None and row[1:3] == (one.fence.attempt, one.fence.claim_id):
             good.append((one, row[0], row[3]))
     _succeed(session, [one for one, _, _ in good], now, linked=True)
-    own = [one.ref for one, _, links in good if links & edges.CHILD]
+    own = [one.ref[0] for one, _, links in good if links & edges.CHILD]
     if own:
         edges.drop(session, own)
     work.follow(
@@ -126,39 +121,44 @@ def _succeed_linked(session: Session, settlements: Sequence[Settlement], work: F
 def _is_plain(one: Settlement) -> bool:
     return (
         one.to is State.SUCCEEDED
-        and isinstance(one.ref, int)
+        and _names(one.ref, one.fence)
         and one.note is None
         and one.error is None
         and one.reason is None
         and (one.result is None or len(one.result) <= INLINE)
-        and all(is_plain(item) and item.unique is None for item in one.after)  # else their order matters
+        and (not one.after or all(is_plain(item) and item.unique is None for item in one.after))  # else in order
     )
 
 
 def _succeed(session: Session, settlements: Sequence[Settlement], now: Micros, *, linked: bool = False) -> int:
     """Write plain successes of tasks without parents and children (`linked`: of any); say how many were written."""
-    guard = "" if linked else "and task.links = 0 "
     written = 0
     for _, piece, size in padded(settlements):
         values: list[Any] = []
         for one in piece:
             fence = one.fence
-            values += (one.ref, blob_id(fence.task_id), fence.attempt, fence.claim_id, one.keep, one.result)
-        values += [None] * (6 * (size - len(piece)))
+            values += (one.ref[0], fence.attempt, fence.claim_id, one.keep, one.result)
+        values += [None] * (5 * (size - len(piece)))
         values += (now, TOMBSTONE, session.project)
-        n = 6 * size  # the rows take the first numbers
-        written += session.change(
-            f"with v(seq, id, attempt, claim, keep, result) as (values {marks(6, size)}) "
-            f"update task set state = 3, finished_at = ?{n + 1}, "
-            f"purge_at = ?{n + 1} + max(coalesce(v.keep, task.keep), ?{n + 2}), "
-            "keep = coalesce(v.keep, task.keep), result = v.result, error = null, lease_until = null, held = null "
-            "from v "
-            f"where task.seq = v.seq and task.state = 2 {guard}and task.claim = v.claim and task.attempt = v.attempt "
-            f"and task.id = v.id and task.project = ?{n + 3}",
-            values,
-        )
+        written += session.change(_succeeded(size, linked), values)
     session.finished = session.finished or written > 0
     return written
+
+
+@cache
+def _succeeded(rows: int, linked: bool) -> str:
+    """Give the text that writes so many."""
+    guard = "" if linked else "and task.links = 0 "
+    n = 5 * rows  # they take the first numbers
+    return (
+        f"with v(seq, attempt, claim, keep, result) as (values {marks(5, rows)}) "
+        f"update task set state = 3, finished_at = ?{n + 1}, "
+        f"purge_at = ?{n + 1} + max(coalesce(v.keep, task.keep), ?{n + 2}), "
+        "keep = coalesce(v.keep, task.keep), result = v.result, error = null, lease_until = null, held = null "
+        "from v "
+        f"where task.seq = v.seq and task.state = 2 {guard}and task.claim = v.claim and task.attempt = v.attempt "
+        f"and task.project = ?{n + 3}"
+    )
 
 
 def _settle(session: Session, one: Settlement, work: FollowUps, now: Micros) -> SettleAnswer | None:
@@ -219,9 +219,14 @@ def _write(session: Session, seq: int, one: Settlement, to: State, now: Micros) 
     session.change(f"update task set {columns}{raised} where seq = ?", (*changes.values(), seq))
 
 
+def _names(ref: Any, fence: Fence) -> bool:
+    """Is this the ref that a claim of ours gave for this task?"""
+    return isinstance(ref, tuple) and bool(ref[1] == fence.task_id)
+
+
 def _seq(session: Session, fence: Fence, ref: Any) -> int | None:
     """Give the row of a hold; by its id where the ref is not ours."""
-    if isinstance(ref, int):
-        return ref
+    if _names(ref, fence):
+        return int(ref[0])
     row = session.row("select seq from task where project = ? and id = ?", (session.project, blob_id(fence.task_id)))
     return None if row is None else int(row[0])
