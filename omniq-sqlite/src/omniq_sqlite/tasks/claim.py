@@ -111,7 +111,8 @@ def claim(session: Session, queues: Sequence[str], *, limit: int, lease: Micros,
     tasks = [_claimed(one, names[one.lane // 10], one.attempt + 1, claim_id, large.get(one.seq, b"")) for one in taken]
     due = None
     if len(taken) < limit:
-        due = 0 if len(past) >= _EXPIRED_AT_ONCE else _next_due(session, list(names), now)
+        more = len(past) >= _EXPIRED_AT_ONCE or (past and session.work)  # children of the expired may be due now
+        due = 0 if more else _next_due(session, list(names), now)
     expired = [hex_id(one.id) for one in past]
     return Claimed(tasks=tasks, expired=expired, next_due=due, now=now)
 
