@@ -10,8 +10,7 @@ Rules for every operation:
   affects nobody.
 - Repeatable, but `claim`: a repeat with equal arguments leaves the same end state.
 - Expected outcomes are answers. Raised only: StoreUnavailable (outcome unknown: repeat the same call),
-  StoreFull (this unit was not written), StoreClosed, StoreCorrupt; and NotSupported for a feature that the
-  store declares not to have.
+  StoreFull (this unit was not written), StoreClosed, StoreCorrupt.
 - Random values, ids and retry times are drawn by the caller. Stores never log, emit events or retry.
 """
 

@@ -52,11 +52,7 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
             | Feature.NOTIFY
             | Feature.INDEXED_LIST
             | Feature.EXACT_DELAY
-            | Feature.DIRECT
-            | Feature.EDGES
-            | Feature.FOLLOW_UPS
-            | Feature.WINDOW_KEYS
-            | Feature.KV,
+            | Feature.DIRECT,
             batch_atomic=1 << 30,
             max_payload=64 << 20,
             max_parents=10_000,
