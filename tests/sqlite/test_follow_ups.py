@@ -32,7 +32,7 @@ def interrupted(monkeypatch):
 
 
 @pytest.fixture
-async def timed(make):
+async def timed(make, sessions):
     store = make()
     store.clock = VirtualClock()
     async with store:

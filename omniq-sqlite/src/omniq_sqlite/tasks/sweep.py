@@ -59,8 +59,8 @@ def _look_again(session: Session, work: FollowUps, limit: int, now: Micros) -> i
     """Ask again for the parents of tasks that wait for long; give how many were looked at.
 
     A task is asked for after a minute, and then each time that its age has doubled, so a crowd that waits for days
-    costs little. Here an ending and what it means for children are one transaction, so there is something to find only where
-    a worker of the version before, which knows no children, has ended or removed a parent.
+    costs little. Here an ending and what it means for children are one transaction, so there is something to find
+    only where a worker of the version before, which knows no children, has ended or removed a parent.
     """
     waiting = session.rows(
         "select seq from task where project = ? and state = 0 and look_at <= ? order by look_at limit ?",
