@@ -242,6 +242,12 @@ class OmniQ(SyncSender, Verbs, Configured, Generic[S]):
         self._worker: Worker | None = None
 
     @property
+    def config(self) -> Config:
+        """Every setting, from the arguments, the `OMNIQ_*` variables, `omniq.yaml` and the defaults; read at first
+        use."""
+        return self.aio.config
+
+    @property
     def lifespan(self) -> Callable[[], AbstractAsyncContextManager[S]] | None:
         """What is run once per worker."""
         return self.aio.lifespan
