@@ -75,6 +75,7 @@ if TYPE_CHECKING:
         SyncTask,
         TaskQueue,
     )
+    from omniq.worker.kinds import AsyncThreadWorker, ThreadWorker
     from omniq.worker.worker import AsyncWorker, Worker
 
 __all__ = (
@@ -85,6 +86,7 @@ __all__ = (
     "AsyncResultStorage",
     "AsyncTask",
     "AsyncTaskQueue",
+    "AsyncThreadWorker",
     "AsyncWorker",
     "BackendBroken",
     "BackendConflict",
@@ -142,6 +144,7 @@ __all__ = (
     "TaskNotFound",
     "TaskQueue",
     "TaskSkipped",
+    "ThreadWorker",
     "Undecodable",
     "Unique",
     "UniqueConflict",
@@ -221,6 +224,7 @@ _HOMES = {
     "omniq.models.call": ("Call",),
     "omniq.models.states": ("State",),
     "omniq.sync._generated": ("Handle", "OmniQ", "ResultStorage", "SyncTask", "TaskQueue"),
+    "omniq.worker.kinds": ("AsyncThreadWorker", "ThreadWorker"),
     "omniq.worker.worker": ("AsyncWorker", "Worker"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
