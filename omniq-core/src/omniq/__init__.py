@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from omniq.client.queue import AsyncTaskQueue
     from omniq.client.results import AsyncResultStorage
     from omniq.client.tasks import AsyncTask, Task, task
+    from omniq.config.decided import Config
     from omniq.config.logs import LoggingConfig
-    from omniq.config.resolve import Config, ConfigProvider
+    from omniq.config.resolve import ConfigProvider
     from omniq.errors import (
         AppClosed,
         BackendBroken,
@@ -168,7 +169,8 @@ _HOMES = {
     "omniq.client.results": ("AsyncResultStorage",),
     "omniq.client.tasks": ("AsyncTask", "Task", "task"),
     "omniq.config.logs": ("LoggingConfig",),
-    "omniq.config.resolve": ("Config", "ConfigProvider"),
+    "omniq.config.decided": ("Config",),
+    "omniq.config.resolve": ("ConfigProvider",),
     "omniq.errors": (
         "AppClosed",
         "BackendBroken",
