@@ -205,6 +205,33 @@ async def test_a_timeout_is_a_failure_with_its_reason(app):
     assert caught.value.reason == "timeout"
 
 
+gates: list[asyncio.Event] = []
+
+
+async def outlast(more: str | None) -> str:
+    omniq.current().extend(timeout=more)
+    extended, outlasted = gates
+    extended.set()
+    await outlasted.wait()
+    return "in time"
+
+
+@pytest.mark.parametrize("more", ["1h", None])
+async def test_a_task_that_asks_for_more_time_outlasts_one_with_the_same_timeout(app, more):
+    gates[:] = asyncio.Event(), asyncio.Event()
+    options = app.options(timeout="200ms", retries=0)
+    async with app.worker():
+        first = await options.enqueue(outlast, more)
+        await gates[0].wait()
+        second = await options.enqueue(sleep_for_ever)
+        with pytest.raises(TaskFailed) as caught:
+            await second.result(timeout=10)
+        gates[1].set()
+
+        assert await first.result(timeout=10) == "in time"
+    assert caught.value.reason == "timeout"
+
+
 async def test_the_lifespan_is_entered_once_a_worker_and_seen_inside(url):
     from contextlib import asynccontextmanager
 
