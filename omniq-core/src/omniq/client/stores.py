@@ -93,8 +93,12 @@ class Stores:
 
 
 def serializer_of(places: Places) -> SerializationManager:
-    """Give the codecs that may be accepted there: dill only where the store is private to its user."""
-    return SerializationManager(accept_dill=bool(getattr(places.tasks, "private", False)))
+    """Give the codecs that may be accepted there: dill only where every store that it reads is private to its user.
+
+    One serializer reads arguments and results: a shared result store beside a private queue refuses dill for both.
+    """
+    read = [one for one in (places.tasks, places.results) if one is not None]
+    return SerializationManager(accept_dill=all(getattr(one, "private", False) for one in read))
 
 
 async def _open_all(handles: Handles) -> None:
