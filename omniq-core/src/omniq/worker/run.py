@@ -233,10 +233,10 @@ class Runner:
             case Snooze():
                 return end.Snoozed(error.delay)
             case Retry():
-                return end.RetryAsked(_error(error), error.delay)
+                return end.RetryAsked(_error(_of_the_body(error)), error.delay)
             case Discard():
                 return end.Discarded(TaskError("omniq.Discard", error.why))
-        return end.Raised(_error(error), end.type_names(type(error)))
+        return end.Raised(_error(_of_the_body(error)), end.type_names(type(error)))
 
     def _stopped(self, execution: Execution) -> end.Ending | None:
         policy = execution.policy
@@ -258,6 +258,14 @@ class Runner:
 
 
 _INTERRUPTED = end.Interrupted()
+
+
+def _of_the_body(error: BaseException) -> BaseException:
+    """Take our own frames off the top of a traceback: they tell the user nothing."""
+    at = error.__traceback__
+    while at is not None and str(at.tb_frame.f_globals.get("__name__", "")).startswith("omniq."):
+        at = at.tb_next
+    return error if at is None else error.with_traceback(at)
 
 
 def _error(error: BaseException) -> TaskError:

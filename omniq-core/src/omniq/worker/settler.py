@@ -1,7 +1,7 @@
 """Writes finished attempts back to the store, many to a round trip.
 
-What ends while one settle is in flight goes with the next. So a lone task is settled at once, a busy worker
-settles hundreds together, and there is no batch size or delay to tune.
+What ends while one settle is in flight goes with the next, and so does what ends in the following turns of a busy
+loop. So a lone task is settled at once, a busy worker settles hundreds together, and there is nothing to tune.
 
 Invariant: a lease is let go only after the store has answered for it. Until then it is renewed, so only a
 store that is gone for longer than a lease can cost a second run.
@@ -28,6 +28,10 @@ __all__ = ("Settler",)
 
 MOST = 500
 """Settlements of one call: a bound on a transaction, not a target."""
+ENOUGH = 100
+"""Settlements that make a round trip worth it, however many more are about to end."""
+PATIENCE = 0.002
+"""Seconds that the first of a batch waits for the others at most."""
 
 logger = logging.getLogger("omniq.worker")
 
@@ -92,7 +96,12 @@ class Settler:
         while not self._ended and not self._closing:
             self._wake.clear()
             await self._wake.wait()
-            await asyncio.sleep(0)  # neighbours that end in this turn of the loop share the round trip
+        # A busy loop ends some in each of its turns: they share the round trip. A lone one waits for one turn.
+        loop, seen = asyncio.get_running_loop(), 0
+        latest = loop.time() + PATIENCE
+        while seen < len(self._ended) < ENOUGH and loop.time() < latest:
+            seen = len(self._ended)
+            await asyncio.sleep(0)
         batch, self._ended = self._ended[:MOST], self._ended[MOST:]
         return batch
 

@@ -18,7 +18,7 @@ from omniq.models.values import Micros
 from omniq.storage.records import ABANDONED_FOR, Claimed, ClaimedTask, Fence
 from omniq_sqlite.session import Session
 from omniq_sqlite.tasks.ending import end_queued
-from omniq_sqlite.tasks.rows import EXPIRED, encode, text_id
+from omniq_sqlite.tasks.rows import EXPIRED, encode, hex_id
 
 __all__ = ("abandon", "claim", "reclaim")
 
@@ -52,8 +52,8 @@ _FIELDS = (
     "policy, note, payload"
 )
 _JSON = (
-    "json_group_array(json_array(seq, hex(id), lane, attempt, name, failures, crashes, releases, snoozes, cancel, "
-    "enqueued_at, expires_at, hex(policy), hex(coalesce(note, x'')), "
+    "json_group_array(json_array(seq, lower(hex(id)), lane, attempt, name, failures, crashes, releases, snoozes, "
+    "cancel, enqueued_at, expires_at, hex(policy), hex(coalesce(note, x'')), "
     "case when payload is not null then hex(payload) end))"
 )
 
@@ -123,7 +123,7 @@ def _take(session: Session, queues: list[int], limit: int, now: Micros) -> tuple
         past = [one for one in found if one.expires_at is not None and one.expires_at <= now]
         if past:
             end_queued(session, [one.seq for one in past], EXPIRED, now)
-            expired += [text_id(bytes.fromhex(one.id)) for one in past]
+            expired += [hex_id(one.id) for one in past]
             live = [one for one in found if one.expires_at is None or one.expires_at > now]
             # Those that live were met in order and are out of reach of the next look only once they are taken.
             if live:
@@ -156,21 +156,22 @@ def _large(session: Session, seqs: list[int]) -> dict[int, bytes]:
 
 
 def _claimed(one: _Candidate, queue: str, attempt: int, claim_id: int, large: bytes) -> ClaimedTask:
+    task_id = hex_id(one.id)
     return ClaimedTask(
-        fence=Fence(text_id(bytes.fromhex(one.id)), attempt, claim_id),
-        ref=one.seq,
+        fence=Fence(task_id, attempt, claim_id),
+        ref=(one.seq, task_id),
         name=one.name,
         queue=queue,
         priority=one.lane % 10,
         payload=large if one.payload is None else bytes.fromhex(one.payload),
-        policy=bytes.fromhex(one.policy),
+        policy=bytes.fromhex(one.policy) if one.policy else b"",
         failures=one.failures,
         crashes=one.crashes,
         releases=one.releases,
         snoozes=one.snoozes,
         cancel=bool(one.cancel),
         enqueued_at=one.enqueued_at,
-        note=bytes.fromhex(one.note),
+        note=bytes.fromhex(one.note) if one.note else b"",
     )
 
 

@@ -15,7 +15,7 @@ from omniq.models.states import State
 
 __all__ = (
     "CANCELLED", "EXPIRED", "FAILED", "READY", "RUNNING", "SUCCEEDED", "WAITING",
-    "blob_id", "decode_tags", "encode", "encode_tags", "marks", "padded", "text_id",
+    "blob_id", "decode_tags", "encode", "encode_tags", "hex_id", "marks", "padded", "text_id",
 )  # fmt: skip
 
 T = TypeVar("T")
@@ -44,10 +44,14 @@ def blob_id(text: str) -> bytes:
 
 def text_id(blob: bytes) -> str:
     """Give an id from its stored form."""
-    if len(blob) == 16:
-        text = blob.hex()
+    return hex_id(blob.hex())
+
+
+def hex_id(text: str) -> str:
+    """Give an id from its stored form in small hexadecimal digits."""
+    if len(text) == 32:
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-    return blob[16:].decode()
+    return bytes.fromhex(text[32:]).decode()
 
 
 def padded(items: Sequence[T]) -> Iterator[tuple[int, Sequence[T], int]]:

@@ -1,11 +1,14 @@
 """Extend and settle: what a holder says of its tasks, each checked by its whole fence.
 
 Plain successes are the fast path, one statement per 128. Whatever does not add up there is looked at one by one.
+
+A ref is (row, task id): a row that runs under this attempt and this random claim id can be no other task's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from omniq.errors import NotSupported
@@ -46,21 +49,13 @@ def check_settlements(settlements: Sequence[Settlement]) -> None:
 def extend(session: Session, holds: Sequence[Hold], *, lease: Micros) -> list[ExtendAnswer]:
     """Renew leases, many in one statement; missing is lost, flagged is to be cancelled."""
     until = session.now() + lease
-    asked = [
-        [
-            _seq(session, one.fence, one.ref),
-            one.fence.claim_id,
-            one.fence.attempt,
-            blob_id(one.fence.task_id).hex(),
-        ]
-        for one in holds
-    ]
+    asked = [[_seq(session, one.fence, one.ref), one.fence.claim_id, one.fence.attempt] for one in holds]
     renewed = {
         seq: (claim, attempt, cancel)
         for seq, claim, attempt, cancel in session.rows(
             "update task set lease_until = max(coalesce(lease_until, 0), ?1) from json_each(?2) as hold "
             "where task.seq = hold.value ->> 0 and task.state = 2 and task.claim = hold.value ->> 1 "
-            "and task.attempt = hold.value ->> 2 and hex(task.id) = upper(hold.value ->> 3) and task.project = ?3 "
+            "and task.attempt = hold.value ->> 2 and task.project = ?3 "
             "returning seq, claim, attempt, cancel",
             (until, encode(asked), session.project),
         )
@@ -92,7 +87,7 @@ def settle(session: Session, settlements: Sequence[Settlement]) -> list[SettleAn
 def _is_plain(one: Settlement) -> bool:
     return (
         one.to is State.SUCCEEDED
-        and isinstance(one.ref, int)
+        and _names(one.ref, one.fence)
         and one.note is None
         and one.error is None
         and one.reason is None
@@ -107,22 +102,27 @@ def _succeed(session: Session, settlements: Sequence[Settlement], now: Micros) -
         values: list[Any] = []
         for one in piece:
             fence = one.fence
-            values += (one.ref, blob_id(fence.task_id), fence.attempt, fence.claim_id, one.keep, one.result)
-        values += [None] * (6 * (size - len(piece)))
+            values += (one.ref[0], fence.attempt, fence.claim_id, one.keep, one.result)
+        values += [None] * (5 * (size - len(piece)))
         values += (now, TOMBSTONE, session.project)
-        n = 6 * size  # the rows take the first numbers
-        written += session.change(
-            f"with v(seq, id, attempt, claim, keep, result) as (values {marks(6, size)}) "
-            f"update task set state = 3, finished_at = ?{n + 1}, "
-            f"purge_at = ?{n + 1} + max(coalesce(v.keep, task.keep), ?{n + 2}), "
-            "keep = coalesce(v.keep, task.keep), result = v.result, error = null, lease_until = null, held = null "
-            "from v "
-            "where task.seq = v.seq and task.state = 2 and task.claim = v.claim and task.attempt = v.attempt "
-            f"and task.id = v.id and task.project = ?{n + 3}",
-            values,
-        )
+        written += session.change(_succeeded(size), values)
     session.finished = session.finished or written > 0
     return written == len(settlements)
+
+
+@cache
+def _succeeded(rows: int) -> str:
+    """Give the text that writes so many."""
+    n = 5 * rows  # they take the first numbers
+    return (
+        f"with v(seq, attempt, claim, keep, result) as (values {marks(5, rows)}) "
+        f"update task set state = 3, finished_at = ?{n + 1}, "
+        f"purge_at = ?{n + 1} + max(coalesce(v.keep, task.keep), ?{n + 2}), "
+        "keep = coalesce(v.keep, task.keep), result = v.result, error = null, lease_until = null, held = null "
+        "from v "
+        "where task.seq = v.seq and task.state = 2 and task.claim = v.claim and task.attempt = v.attempt "
+        f"and task.project = ?{n + 3}"
+    )
 
 
 def _settle(session: Session, one: Settlement, now: Micros) -> SettleAnswer | None:
@@ -176,9 +176,14 @@ def _write(session: Session, seq: int, one: Settlement, to: State, now: Micros) 
     session.change(f"update task set {columns}{raised} where seq = ?", (*changes.values(), seq))
 
 
+def _names(ref: Any, fence: Fence) -> bool:
+    """Is this the ref that a claim of ours gave for this task?"""
+    return isinstance(ref, tuple) and bool(ref[1] == fence.task_id)
+
+
 def _seq(session: Session, fence: Fence, ref: Any) -> int | None:
     """Give the row of a hold; by its id where the ref is not ours."""
-    if isinstance(ref, int):
-        return ref
+    if _names(ref, fence):
+        return int(ref[0])
     row = session.row("select seq from task where project = ? and id = ?", (session.project, blob_id(fence.task_id)))
     return None if row is None else int(row[0])
