@@ -462,9 +462,19 @@ class TaskNotFound(OutcomeError):
 
 
 class ResultExpired(OutcomeError):
-    """The task succeeded, and its value is past its result_ttl."""
+    """The task succeeded, and its value is gone: past its result_ttl, or never kept where that is 0."""
+
+    def __init__(self, task_id: str, kept: bool = True) -> None:
+        super().__init__(task_id)
+        self.args = (task_id, kept)
+        self.kept = kept
 
     def __str__(self) -> str:
+        if not self.kept:
+            return (
+                f"task {self.task_id} succeeded, and asked with result_ttl=0 to keep no value; "
+                "raise result_ttl to get one, or ask for its state()"
+            )
         return f"the result of task {self.task_id} is past its result_ttl; raise result_ttl to keep it longer"
 
 

@@ -157,7 +157,7 @@ def resolve(options: Mapping[str, Any], defaults: Defaults) -> Enqueue:
         until=until,
         window=window,
         raise_on_conflict=key is not None and key.on_conflict == "raise",
-        policy=_policy(options, defaults, keep_result=result_ttl > 0),
+        policy=_policy(options, defaults, keep=result_ttl),
         tags=_tags(get("tags", ())),
         id=_id(get("id")),
     )
@@ -168,11 +168,11 @@ def _plain(defaults: Defaults) -> Enqueue:
     return Enqueue(
         ttl=defaults.ttl,
         keep=defaults.result_ttl,
-        policy=_policy({}, defaults, keep_result=defaults.result_ttl > 0),
+        policy=_policy({}, defaults, keep=defaults.result_ttl),
     )
 
 
-def _policy(options: Mapping[str, Any], defaults: Defaults, *, keep_result: bool) -> TaskPolicy:
+def _policy(options: Mapping[str, Any], defaults: Defaults, *, keep: Micros) -> TaskPolicy:
     retry = options.get("retry")
     if retry is not None and "retries" in options:
         raise InvalidOption("retries", "excludes retry=RetryPolicy(max=...); give one of the two")
@@ -197,7 +197,7 @@ def _policy(options: Mapping[str, Any], defaults: Defaults, *, keep_result: bool
         timeout=_span_or("timeout", options, defaults.timeout),
         deadline=_span_or("deadline", options, None),
         max_runtime=_span_or("max_runtime", options, None),
-        keep_result=keep_result,
+        keep=keep,
         metadata=metadata,
     )
 
