@@ -12,9 +12,11 @@ from omniq import (
     StoreUnavailable,
     TaskQueue,
 )
+from omniq.builtin.memory import MemoryTaskQueue
 from omniq.builtin.memory.backend import MemoryBackend
 from omniq.client import queue as module
 from omniq.client.tasks import call_of
+from omniq.storage.records import Page
 from omniq.testing.faults import FaultyStore
 
 
@@ -89,6 +91,24 @@ async def test_an_operators_verbs_answer_one_word_an_id():
 
 def abs_of(n: int) -> int:
     return abs(n)
+
+
+class Gappy(MemoryTaskQueue):
+    """A store that scans: its first page is empty, and more follow."""
+
+    async def list(self, which, *, limit, after=None):
+        if after is None:
+            return Page([], "0")
+        return await super().list(which, limit=limit, after=None if after == "0" else after)
+
+
+async def test_purge_goes_on_behind_an_empty_page_and_a_full_one(monkeypatch):
+    monkeypatch.setattr(module, "PURGE_PAGE", 2)
+    app = AsyncOmniQ(Gappy())
+    await app.map(abs_of, range(5))
+
+    assert await app.purge("default") == 5
+    assert await app.stats() == [] or not any((await app.stats())[0].counts.values())
 
 
 async def test_tasks_are_found_by_state_queue_name_and_tag():

@@ -196,11 +196,16 @@ class AsyncTaskQueue:
     async def purge(self, queue: str) -> int:
         """Cancel what waits in a queue and delete what has ended; give how many were deleted."""
         store = await self._open()
+        deleted, after = 0, None
         for state in (State.READY, State.WAITING):
             which = where(Filter(queue=queue, state=state), 0)
-            while page := (await store.list(which, limit=PURGE_PAGE)).items:
-                await store.cancel([record.id for record in page])
-        deleted, after = 0, None
+            while True:  # a page may be empty while more follow
+                page = await store.list(which, limit=PURGE_PAGE, after=after)
+                if page.items:
+                    await store.cancel([record.id for record in page.items])
+                after = page.next
+                if after is None:
+                    break
         while True:
             found = await store.list(where(Filter(queue=queue), 0), limit=PURGE_PAGE, after=after)
             ended = [record.id for record in found.items if record.state.terminal]
