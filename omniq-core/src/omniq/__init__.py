@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from omniq.app import AsyncOmniQ
+    from omniq.client.acting import Acted, Purged
     from omniq.client.handles import AsyncHandle
     from omniq.client.options import RetryPolicy, Unique
     from omniq.client.queue import AsyncTaskQueue
     from omniq.client.results import AsyncResultStorage
     from omniq.client.tasks import AsyncTask, Task, task
+    from omniq.config.logs import LoggingConfig
+    from omniq.config.resolve import Config, ConfigProvider
     from omniq.errors import (
         AppClosed,
         BackendBroken,
@@ -75,6 +78,7 @@ if TYPE_CHECKING:
     from omniq.worker.worker import AsyncWorker, Worker
 
 __all__ = (
+    "Acted",
     "AppClosed",
     "AsyncHandle",
     "AsyncOmniQ",
@@ -89,8 +93,10 @@ __all__ = (
     "BadArguments",
     "Call",
     "CodecRefused",
+    "Config",
     "ConfigConflict",
     "ConfigError",
+    "ConfigProvider",
     "Context",
     "DeclarationError",
     "Discard",
@@ -101,6 +107,7 @@ __all__ = (
     "IdConflict",
     "InvalidName",
     "InvalidOption",
+    "LoggingConfig",
     "MustNotSuspend",
     "NaiveDatetime",
     "NoCurrentTask",
@@ -111,6 +118,7 @@ __all__ = (
     "ParentNotFound",
     "PayloadTooLarge",
     "PluginError",
+    "Purged",
     "ResultExpired",
     "ResultStorage",
     "ResultTimeout",
@@ -150,11 +158,14 @@ __all__ = (
 
 _HOMES = {
     "omniq.app": ("AsyncOmniQ",),
+    "omniq.client.acting": ("Acted", "Purged"),
     "omniq.client.handles": ("AsyncHandle",),
     "omniq.client.options": ("RetryPolicy", "Unique"),
     "omniq.client.queue": ("AsyncTaskQueue",),
     "omniq.client.results": ("AsyncResultStorage",),
     "omniq.client.tasks": ("AsyncTask", "Task", "task"),
+    "omniq.config.logs": ("LoggingConfig",),
+    "omniq.config.resolve": ("Config", "ConfigProvider"),
     "omniq.errors": (
         "AppClosed",
         "BackendBroken",

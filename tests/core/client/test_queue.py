@@ -14,6 +14,7 @@ from omniq import (
 )
 from omniq.builtin.memory import MemoryTaskQueue
 from omniq.builtin.memory.backend import MemoryBackend
+from omniq.client import acting
 from omniq.client import queue as module
 from omniq.client.tasks import call_of
 from omniq.storage.records import Page
@@ -103,12 +104,12 @@ class Gappy(MemoryTaskQueue):
 
 
 async def test_purge_goes_on_behind_an_empty_page_and_a_full_one(monkeypatch):
-    monkeypatch.setattr(module, "PURGE_PAGE", 2)
+    monkeypatch.setattr(acting, "PAGE", 2)
     app = AsyncOmniQ(Gappy())
     await app.map(abs_of, range(5))
 
-    assert await app.purge("default") == 5
-    assert await app.stats() == [] or not any((await app.stats())[0].counts.values())
+    assert (await app.purge("default")).deleted == 5
+    assert (await app.tasks(after="0")).items == []
 
 
 async def test_tasks_are_found_by_state_queue_name_and_tag():

@@ -8,8 +8,9 @@ from tests.core.homed import HomedStore
 
 from omniq.builtin.memory.backend import MemoryBackend
 from omniq.client.once import once
-from omniq.client.stores import Stores, serializer_of
-from omniq.config.resolve import Places
+from omniq.client.stores import Stores
+from omniq.config.configured import serializer_of
+from omniq.config.resolve import Places, resolve
 from omniq.direct import drive
 from omniq.errors import StoreUnavailable
 
@@ -109,4 +110,4 @@ def test_dill_is_accepted_only_where_every_store_that_is_read_is_private(tasks, 
 
     found = Places(tasks=backend(tasks), results=None if results is None else backend(results))
 
-    assert serializer_of(found).accept_dill is accepted
+    assert serializer_of(found, resolve(environ={})).accept_dill is accepted
