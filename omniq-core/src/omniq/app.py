@@ -55,6 +55,8 @@ class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
             variables decide, then `omniq.yaml`, else it is one SQLite file in BASE_DIR.
         task_queue, result_storage: the same for one role.
         lifespan: an async context manager, run once per worker; its value is `current().state`.
+        allow: modules, and all below them, whose functions a worker may import by name. Modules of declared tasks
+            are allowed as they are; undecorated functions that another process sends need it.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
         result_storage: object = None,
         project: str | None = None,
         lifespan: Callable[[], AbstractAsyncContextManager[S]] | None = None,
+        allow: str | Iterable[str] = (),
     ) -> None:
         super().__init__(self, {})
         self._where = (url, task_queue, result_storage, project)
@@ -72,6 +75,8 @@ class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
         self._worker: AsyncWorker | None = None
         self._entered = 0
         self.registry = FunctionRegistry()
+        for prefix in (allow,) if isinstance(allow, str) else allow:
+            self.registry.allow(prefix)
 
     @classmethod
     def from_config(
@@ -173,7 +178,7 @@ class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
             if isinstance(function, Task):
                 self._declare(name, function.function, function.declared)
             else:
-                self._declare(name, function, {})
+                self.registry.add(name, function, vouch=False)
 
     def _declare(self, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
         queue = options.get("queue")

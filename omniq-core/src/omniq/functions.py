@@ -2,7 +2,8 @@
 
 A name that arrives in data is looked up among the registered tasks. One that is not there is imported only if
 its module is one that the app vouches for: it holds a registered task, was allowed by prefix, or is the script
-that runs.
+that runs. A function that was only sent vouches for its own name, not for its module: `oq.enqueue(shutil.disk_usage)`
+must not let data name `shutil:rmtree`.
 
 Invariant: data never makes anything else run. What an import finds must be a function that calls itself by
 exactly the name that was asked for, so `shop.tasks:os.system` finds nothing.
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from omniq.annotations import Check, Misfit, checker, hints_of
-from omniq.errors import BadArguments, DuplicateTask, UnnamedTask
+from omniq.errors import BadArguments, DuplicateTask, InvalidOption, UnnamedTask
 from omniq.models.values import check_task_name
 from omniq.names import MAINS, find_object, loaded_module, module_name, object_name
 
@@ -155,8 +156,8 @@ class FunctionRegistry:
     def __contains__(self, name: object) -> bool:
         return name in self._functions
 
-    def add(self, name: str, function: Callable[..., Any], *, replace: bool = False) -> Function:
-        """Register a function, and vouch for its module.
+    def add(self, name: str, function: Callable[..., Any], *, replace: bool = False, vouch: bool = True) -> Function:
+        """Register a function, and vouch for its module unless told not to.
 
         The same function again changes nothing. In `__main__`, where a cell is run again, the new one wins.
 
@@ -174,12 +175,21 @@ class FunctionRegistry:
             if not (replace or again):
                 raise DuplicateTask(name, first, second)
         known = self._functions[name] = Function(name, function)
-        self._prefixes.add(module_name(_module(function)))
+        if vouch:
+            self._prefixes.add(module_name(_module(function)))
         return known
 
     def allow(self, prefix: str) -> None:
-        """Vouch for a module and all below it: `shop` covers `shop` and `shop.mail`, not `shopping`."""
-        self._prefixes.add(prefix.rstrip("."))
+        """Vouch for a module and all below it: `shop` covers `shop` and `shop.mail`, not `shopping`.
+
+        Raises:
+            InvalidOption: this is no name of a module.
+        """
+        if not all(part.isidentifier() for part in str(prefix).split(".")):
+            raise InvalidOption(
+                "allow", f"{prefix!r} is no name of a module; write it as Python imports it: 'shop.tasks'"
+            )
+        self._prefixes.add(prefix)
 
     def find(self, name: str) -> Function | None:
         """Give the function with this name, importing its module if the app vouches for it."""

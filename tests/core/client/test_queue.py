@@ -1,5 +1,7 @@
 """The producer's side: what is sent again, what is refused, what stands alone."""
 
+import shutil
+
 import pytest
 
 from omniq import (
@@ -92,6 +94,22 @@ async def test_an_operators_verbs_answer_one_word_an_id():
 
 def abs_of(n: int) -> int:
     return abs(n)
+
+
+async def test_a_function_that_is_sent_vouches_for_its_own_name_and_for_no_other_of_its_module():
+    app = AsyncOmniQ("memory://")
+    await app.enqueue(shutil.disk_usage, "/")
+
+    assert app.registry.find("shutil:disk_usage") is not None
+    assert app.registry.find("shutil:rmtree") is None
+
+
+@pytest.mark.parametrize("allow", ["shutil", ["shutil"]])
+@pytest.mark.parametrize("face", [AsyncOmniQ, OmniQ])
+def test_an_allowed_module_is_imported_by_name(face, allow):
+    app = face("memory://", allow=allow)
+
+    assert getattr(app, "aio", app).registry.find("shutil:rmtree") is not None
 
 
 class Gappy(MemoryTaskQueue):

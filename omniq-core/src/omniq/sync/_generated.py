@@ -210,6 +210,8 @@ class OmniQ(SyncSender, Verbs, Configured, Generic[S]):
             variables decide, then `omniq.yaml`, else it is one SQLite file in BASE_DIR.
         task_queue, result_storage: the same for one role.
         lifespan: an async context manager, run once per worker; its value is `current().state`.
+        allow: modules, and all below them, whose functions a worker may import by name. Modules of declared tasks
+            are allowed as they are; undecorated functions that another process sends need it.
     """
 
     _aio: AsyncOmniQ[S]
@@ -222,9 +224,17 @@ class OmniQ(SyncSender, Verbs, Configured, Generic[S]):
         result_storage: object = None,
         project: str | None = None,
         lifespan: Callable[[], AbstractAsyncContextManager[S]] | None = None,
+        allow: str | Iterable[str] = (),
     ) -> None:
         self._join(
-            AsyncOmniQ(url, task_queue=task_queue, result_storage=result_storage, project=project, lifespan=lifespan)
+            AsyncOmniQ(
+                url,
+                task_queue=task_queue,
+                result_storage=result_storage,
+                project=project,
+                lifespan=lifespan,
+                allow=allow,
+            )
         )
 
     @classmethod
