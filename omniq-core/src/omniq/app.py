@@ -7,12 +7,12 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
-from omniq.client.handles import AsyncHandle, Completed
+from omniq.client.handles import AsyncHandle, Completed, handles_of
 from omniq.client.looking import Filter
 from omniq.client.once import once
-from omniq.client.options import DeclareOptions, check_options
+from omniq.client.options import DeclareOptions, judged
 from omniq.client.queue import AsyncTaskQueue, Page
-from omniq.client.tasks import AsyncDecorator, AsyncSender, AsyncTask, Coro, Task
+from omniq.client.tasks import AsyncDecorator, AsyncSender, AsyncTask, Coro, Task, calls_of
 from omniq.client.verbs import AsyncVerbs
 from omniq.config.configured import Configured
 from omniq.config.resolve import Config, Places, places, resolve
@@ -157,20 +157,23 @@ class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
         Raises:
             DuplicateTask, UnnamedTask, InvalidOption: it cannot be declared so.
         """
-        check_options(options, lambda: self.queue.store.name, declaring=True)
+        given = judged(options, lambda: self.queue.store.name, declaring=True)
+
+        named = given.pop("name", None)
 
         def decorate(function: Callable[..., Any]) -> AsyncTask[..., Any, Any]:
-            name = options.get("name") or task_name(function)
-            self._declare(name, function, options)
-            return AsyncTask(function, name, {k: v for k, v in options.items() if k != "name"}, self)
+            name = named or task_name(function)
+            self._declare(name, function, given)
+            return AsyncTask(function, name, given, self)
 
         return decorate if fn is None else decorate(fn)
 
-    async def enqueue_many(self, calls: Sequence[Call[R]]) -> list[AsyncHandle[R]]:
+    async def enqueue_many(self, calls: Iterable[Call[R]]) -> list[AsyncHandle[R]]:
         """Send many calls in as few round trips as the store allows; each call makes a task of its own."""
-        for call in calls:
+        listed = calls_of(calls)
+        for call in listed:
             self.adopt(call.name, call.function)
-        return await self.queue.enqueue(calls)
+        return await self.queue.enqueue(listed)
 
     def adopt(self, name: str, function: Callable[..., Any]) -> None:
         """Make a function, or a task that was declared elsewhere, known to workers here, if its name is new."""
@@ -201,7 +204,8 @@ class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
             ResultTimeout: not all have ended yet.
             WaitInsideTask: called in a task, where waiters could fill every slot; `allow_wait=True` insists.
         """
-        return await self.queue.results.values([one.id for one in handles], timeout, allow_wait=allow_wait)
+        ids = [one.id for one in handles_of(handles)]
+        return await self.queue.results.values(ids, timeout, allow_wait=allow_wait)
 
     def as_completed(
         self, handles: Iterable[AsyncHandle[R]], *, timeout: Duration | None = None, allow_wait: bool = False

@@ -135,12 +135,12 @@ class DuplicateTask(DeclarationError):
 class UnnamedTask(DeclarationError):
     """A nested function, a lambda or a bound method has no name that a worker could look up."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self.what = what
+    def __init__(self, what: str, advice: str = "move it to the top level of a module") -> None:
+        super().__init__(what, advice)
+        self.what, self.advice = what, advice
 
     def __str__(self) -> str:
-        return f"{self.what} has no importable name, so no worker could find it; move it to the top level of a module"
+        return f"{self.what} has no importable name, so no worker could find it; {self.advice}"
 
 
 class InvalidName(DeclarationError):

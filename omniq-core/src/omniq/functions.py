@@ -36,11 +36,17 @@ def task_name(function: Callable[..., Any]) -> str:
         UnnamedTask: nested, a lambda, bound, or an object that is called.
         InvalidName: the name has characters that some engine could not store.
     """
+    if not _called(function):
+        raise UnnamedTask(f"a {type(function).__name__}", "pass the function itself")
     bound = getattr(function, "__self__", None)
     name = object_name(function)
     if name is None or not (bound is None or isinstance(bound, types.ModuleType)):
         raise UnnamedTask(getattr(function, "__qualname__", None) or repr(type(function).__qualname__))
     return check_task_name(name)
+
+
+def _called(function: object) -> bool:
+    return callable(function)
 
 
 class Function:

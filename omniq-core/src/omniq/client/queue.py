@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
 
 import msgspec
@@ -14,7 +14,9 @@ from omniq.client.looking import Filter, as_task, where
 from omniq.client.options import Defaults, check_options, resolve
 from omniq.client.queue_options import QueueOptions, options_of_queues
 from omniq.client.results import AsyncResultStorage
+from omniq.client.retrying import whole
 from omniq.client.stores import Stores
+from omniq.client.tasks import calls_of
 from omniq.client.verbs import AsyncVerbs
 from omniq.config.configured import Configured, serializer_of
 from omniq.config.resolve import Config, Places, places
@@ -37,6 +39,7 @@ __all__ = ("AsyncTaskQueue", "Page")
 AMBIGUOUS_FOR = 300.0
 """Seconds for which an enqueue of unknown outcome is repeated: less than a tombstone is kept."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+MAX_PAGE = 10_000
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -108,7 +111,7 @@ class AsyncTaskQueue(AsyncVerbs, Configured):
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
 
-    async def enqueue(self, calls: Sequence[Call[Any]]) -> list[AsyncHandle[Any]]:
+    async def enqueue(self, calls: Iterable[Call[Any]]) -> list[AsyncHandle[Any]]:
         """Write many calls in as few round trips as the store allows; give a handle each, in order.
 
         Raises:
@@ -116,7 +119,7 @@ class AsyncTaskQueue(AsyncVerbs, Configured):
             IdConflict, UniqueConflict: that call was refused; the others were written.
         """
         tasks, options = [], []
-        for call in calls:
+        for call in calls_of(calls):
             check_options(call.options, lambda: self.store.name)
             given = call.options if self._queue_options is None else self._queue_options.under(call.options)
             resolved = resolve(given, self._defaults)
@@ -164,6 +167,7 @@ class AsyncTaskQueue(AsyncVerbs, Configured):
 
     async def tasks(self, which: Filter, *, limit: int = 100, after: str | None = None) -> Page:
         """Give a page of tasks, newest first."""
+        whole("limit", limit, 1, MAX_PAGE)
         store = await self._open()
         found = await store.list(where(which, await store.server_now()), limit=limit, after=after)
         return Page([as_task(record) for record in found.items], found.next)

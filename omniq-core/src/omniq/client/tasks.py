@@ -6,7 +6,8 @@ import functools
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
-from omniq.client.options import DeclareOptions, TaskOptions, check_options
+from omniq.client.options import DeclareOptions, TaskOptions, judged, merged
+from omniq.errors import InvalidOption
 from omniq.functions import task_name
 from omniq.models.call import Call
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from omniq.client.handles import AsyncHandle
     from omniq.sync._generated import SyncTask
 
-__all__ = ("AsyncDecorator", "AsyncSender", "AsyncTask", "Coro", "Task", "TaskDecorator", "call_of", "task")
+__all__ = ("AsyncDecorator", "AsyncSender", "AsyncTask", "Coro", "Task", "TaskDecorator", "call_of", "calls_of", "task")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,10 +50,10 @@ class Task(Generic[P, C_co, R_co]):
         """Give a task with these options on top of its own.
 
         Raises:
-            InvalidOption: a name is unknown.
+            InvalidOption: a name is unknown, or a value makes no sense.
         """
-        check_options(options, lambda: _store_of(self.app))
-        return type(self)(self.function, self.name, {**self.declared, **options}, self.app)
+        given = judged(options, lambda: _store_of(self.app))
+        return type(self)(self.function, self.name, merged(self.declared, given), self.app)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -101,11 +102,11 @@ def task(fn: Callable[P, R], /) -> Task[P, R, R]: ...
 def task(**options: Unpack[DeclareOptions]) -> TaskDecorator: ...
 def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Declare a task without an app; `oq.enqueue(task, ...)` sends it."""
-    check_options(options, lambda: _store_of(None), declaring=True)
+    given = judged(options, lambda: _store_of(None), declaring=True)
+    named = given.pop("name", None)
 
     def decorate(function: Callable[..., Any]) -> Task[..., Any, Any]:
-        name = options.get("name") or task_name(function)
-        return Task(function, name, {k: v for k, v in options.items() if k != "name"})
+        return Task(function, named or task_name(function), given)
 
     return decorate if fn is None else decorate(fn)
 
@@ -129,9 +130,24 @@ def call_of(
             function=function,
             args=args,
             kwargs=kwargs,
-            options={**function.declared, **options},
+            options=merged(function.declared, options),
         )
     return Call(name=task_name(function), function=function, args=args, kwargs=kwargs, options=options)
+
+
+def calls_of(calls: Iterable[Call[R]]) -> list[Call[R]]:
+    """List calls.
+
+    Raises:
+        InvalidOption: this is one call alone, or something else is among them.
+    """
+    if isinstance(calls, Call | Task) or not isinstance(calls, Iterable):
+        raise InvalidOption("calls", f"a {type(calls).__name__} is no list of calls; write [task.bind(...)]")
+    listed = list(calls)
+    for call in listed:
+        if type(call) is not Call:
+            raise InvalidOption("calls", f"a {type(call).__name__} is no call; task.bind(...) makes one")
+    return listed
 
 
 class AsyncSender:
@@ -159,5 +175,5 @@ class AsyncSender:
 
     def options(self, **options: Unpack[TaskOptions]) -> AsyncSender:
         """Give a sender with these options on top."""
-        check_options(options, lambda: _store_of(self._app))
-        return AsyncSender(self._app, {**self._options, **options})
+        given = judged(options, lambda: _store_of(self._app))
+        return AsyncSender(self._app, merged(self._options, given))

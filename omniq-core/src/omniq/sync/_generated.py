@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeV
 
 from omniq.app import AsyncOmniQ
 from omniq.client.acting import Acted, Purged
-from omniq.client.handles import AsyncHandle
+from omniq.client.handles import AsyncHandle, handles_of
 from omniq.client.looking import Filter
 from omniq.client.options import DeclareOptions, TaskOptions
 from omniq.client.queue import AsyncTaskQueue, Page
@@ -298,7 +298,7 @@ class OmniQ(SyncSender, Verbs, Configured, Generic[S]):
         """Open the stores now instead of at the first use."""
         self._driver.run(self._aio.open)
 
-    def enqueue_many(self, calls: Sequence[Call[R]]) -> list[Handle[R]]:
+    def enqueue_many(self, calls: Iterable[Call[R]]) -> list[Handle[R]]:
         """Send many calls in as few round trips as the store allows; each call makes a task of its own."""
         return [Handle(self._driver, one) for one in self._driver.run(self._aio.enqueue_many, calls)]
 
@@ -315,7 +315,9 @@ class OmniQ(SyncSender, Verbs, Configured, Generic[S]):
             ResultTimeout: not all have ended yet.
             WaitInsideTask: called in a task, where waiters could fill every slot; `allow_wait=True` insists.
         """
-        return self._driver.run(self._aio.gather, [one._aio for one in handles], timeout=timeout, allow_wait=allow_wait)
+        return self._driver.run(
+            self._aio.gather, [one._aio for one in handles_of(handles, Handle)], timeout=timeout, allow_wait=allow_wait
+        )
 
     def as_completed(
         self, handles: Iterable[Handle[R]], *, timeout: Duration | None = None, allow_wait: bool = False
@@ -327,7 +329,9 @@ class OmniQ(SyncSender, Verbs, Configured, Generic[S]):
             WaitInsideTask: as from `gather`.
         """
         for one in self._driver.iterate(
-            self._aio.as_completed([one._aio for one in handles], timeout=timeout, allow_wait=allow_wait)
+            self._aio.as_completed(
+                [one._aio for one in handles_of(handles, Handle)], timeout=timeout, allow_wait=allow_wait
+            )
         ):
             yield Handle(self._driver, one)
 
@@ -454,7 +458,7 @@ class TaskQueue(Verbs, Configured):
         """Close the store; the next use opens it again."""
         self._driver.run(self._aio.close)
 
-    def enqueue(self, calls: Sequence[Call[Any]]) -> list[Handle[Any]]:
+    def enqueue(self, calls: Iterable[Call[Any]]) -> list[Handle[Any]]:
         """Write many calls in as few round trips as the store allows; give a handle each, in order.
 
         Raises:
