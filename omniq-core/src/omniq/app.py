@@ -265,9 +265,10 @@ class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
         """Make a worker: `async with` runs it here.
 
         Args:
-            queues: in the order served, or a mapping queue -> kind. Default: the configured ones, `default`, and
-                those that the app's tasks name.
-            concurrency: bodies at once, a kind.
+            queues: one, or several in the order served, or a mapping queue -> kind. Default: the configured ones,
+                `default`, and those that the app's tasks name.
+            concurrency: bodies at once, a kind; 1 or more.
+            lease: how long a claim lives unrenewed; 100 ms or more.
         """
         settings = settings_of(
             self.config,

@@ -50,6 +50,13 @@ def test_the_banner_names_app_backend_queues_tasks_and_kind(worker, tmp_path):
     assert "3 at once, kind async, lease 15 s" in text
 
 
+@pytest.mark.parametrize(("lease", "shown"), [("30", "30 s"), ("1.5", "1.5 s"), ("2m", "2 min")])
+def test_a_plain_number_is_a_lease_in_seconds_as_in_the_environment(worker, lease, shown):
+    process = worker("shop:oq", "--lease", lease)
+
+    assert f"lease {shown}" in until(process, "  worker   ")
+
+
 def test_a_task_is_logged_at_start_and_end_and_sigterm_drains_with_0(worker, python):
     task = python("import shop; print(shop.add.enqueue(20, 22).id)")
     process = worker("shop:oq")

@@ -17,7 +17,7 @@ from omniq import AsyncOmniQ
 from omniq.cli.chosen import Chosen, common
 from omniq.cli.exits import Exit
 from omniq.cli.output import note
-from omniq.models.values import SECOND, span, span_text
+from omniq.models.values import SECOND, Micros, span, span_text
 
 __all__ = ("command",)
 
@@ -51,7 +51,7 @@ def command(
         "queues": [name.strip() for name in queues.split(",") if name.strip()] if queues else None,
         "concurrency": concurrency,
         "kind": kind,
-        "lease": None if lease is None else span(lease, "--lease") / SECOND,
+        "lease": None if lease is None else _seconds(lease) / SECOND,
     }
     app = chosen.open()
     app.config.logging.configure()
@@ -72,6 +72,14 @@ async def _work(app: AsyncOmniQ[Any], options: dict[str, Any]) -> Exit:
         )
         return Exit.BUSY
     return stopped.answer()
+
+
+def _seconds(text: str) -> Micros:
+    """Read a duration as the environment does: a plain number is seconds."""
+    try:
+        return span(float(text), "--lease")
+    except ValueError:
+        return span(text, "--lease")
 
 
 class _Signals:

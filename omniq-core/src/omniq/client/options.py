@@ -18,12 +18,23 @@ from uuid import UUID
 
 import msgspec
 
-from omniq.client.retrying import MOST_RETRIES, RetryPolicy, retries_of, whole
+from omniq.client.retrying import MOST_RETRIES, RetryPolicy, retries_of
 from omniq.client.unique import Unique, unique_of, until_of
 from omniq.config.resolve import Config
 from omniq.errors import InvalidOption, NotSupported
 from omniq.models.policy import Retries, TaskPolicy
-from omniq.models.values import DAY, SECOND, Duration, Micros, at_micros, check_name, check_task_name, span, span_text
+from omniq.models.values import (
+    DAY,
+    SECOND,
+    Duration,
+    Micros,
+    at_micros,
+    check_name,
+    check_task_name,
+    span,
+    span_text,
+    whole,
+)
 from omniq.packing import Enqueue
 
 __all__ = (

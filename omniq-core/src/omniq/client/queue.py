@@ -14,7 +14,6 @@ from omniq.client.looking import Filter, as_task, where
 from omniq.client.options import Defaults, check_options, resolve
 from omniq.client.queue_options import QueueOptions, options_of_queues
 from omniq.client.results import AsyncResultStorage
-from omniq.client.retrying import whole
 from omniq.client.stores import Stores
 from omniq.client.tasks import calls_of
 from omniq.client.verbs import AsyncVerbs
@@ -24,6 +23,7 @@ from omniq.direct import is_direct
 from omniq.errors import IdConflict, NotSupported, StoreUnavailable, UniqueConflict
 from omniq.models.call import Call
 from omniq.models.task import Task as TaskInfo
+from omniq.models.values import whole
 from omniq.packing import Enqueue, pack
 from omniq.serialization.manager import SerializationManager
 from omniq.storage.records import (

@@ -14,10 +14,10 @@ import msgspec
 
 from omniq.errors import InvalidOption
 from omniq.models.policy import Retries
-from omniq.models.values import Duration, span
+from omniq.models.values import Duration, span, whole
 from omniq.names import module_name
 
-__all__ = ("MOST_RETRIES", "Kinds", "RetryPolicy", "retries_of", "whole")
+__all__ = ("MOST_RETRIES", "Kinds", "RetryPolicy", "retries_of")
 
 MOST_RETRIES = 1_000_000
 MAX_FACTOR = 1_000_000.0
@@ -63,17 +63,6 @@ def retries_of(policy: Any) -> Retries:
         retry_on=_names("retry.retry_on", policy.retry_on),
         give_up_on=_names("retry.give_up_on", policy.give_up_on),
     )
-
-
-def whole(option: str, value: Any, least: int, most: int) -> int:
-    """Give back a whole number in its range.
-
-    Raises:
-        InvalidOption: it is none, or out of the range.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InvalidOption(option, f"{value!r:.80} is not a whole number from {least} to {most}")
-    return value
 
 
 def _factor(value: Any) -> float:

@@ -12,7 +12,7 @@ import re
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from omniq.errors import InvalidName, InvalidOption, NaiveDatetime
 
@@ -35,6 +35,7 @@ __all__ = (
     "span_text",
     "to_datetime",
     "wall_clock",
+    "whole",
 )
 
 Micros: TypeAlias = int
@@ -90,6 +91,17 @@ def span(value: Duration, option: str = "duration") -> Micros:
             option, f"{value!r:.60} is longer than 100 years; durations are seconds, or text with a unit"
         )
     return round(micros)
+
+
+def whole(option: str, value: Any, least: int, most: int) -> int:
+    """Give back a whole number in its range.
+
+    Raises:
+        InvalidOption: it is none, or out of the range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InvalidOption(option, f"{value!r:.80} is not a whole number from {least} to {most}")
+    return value
 
 
 def span_text(micros: Micros) -> str:

@@ -383,9 +383,10 @@ class OmniQ(SyncSender, Verbs, Configured, Generic[S]):
         """Make a worker: `with` runs it on a loop and a thread of its own.
 
         Args:
-            queues: in the order served, or a mapping queue -> kind. Default: `default` and those that the
-                app's tasks name.
-            concurrency: bodies at once, a kind.
+            queues: one, or several in the order served, or a mapping queue -> kind. Default: the configured ones,
+                `default`, and those that the app's tasks name.
+            concurrency: bodies at once, a kind; 1 or more.
+            lease: how long a claim lives unrenewed; 100 ms or more.
         """
         worker = self.aio.worker(
             kind=kind, concurrency=concurrency, queues=queues, lease=lease, shutdown_grace=shutdown_grace
