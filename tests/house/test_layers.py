@@ -14,6 +14,7 @@ FLOORS = [
         "models",
         "storage",
         "serialization",
+        "shipped",
         "functions",
         "execution",
         "plugins.specs",

@@ -11,7 +11,6 @@ exactly the name that was asked for, so `shop.tasks:os.system` finds nothing.
 
 from __future__ import annotations
 
-import functools
 import importlib
 import inspect
 import logging
@@ -20,9 +19,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from omniq.annotations import Check, Misfit, checker, hints_of
-from omniq.errors import BadArguments, DuplicateTask, InvalidOption, UnnamedTask
+from omniq.errors import BadArguments, DuplicateTask, InvalidName, InvalidOption, UnnamedTask
 from omniq.models.values import check_task_name
 from omniq.names import MAINS, find_object, loaded_module, module_name, object_name
+from omniq.shipped import SHIPPED, asynchronous
 
 __all__ = ("Function", "FunctionRegistry", "task_name")
 
@@ -57,7 +57,7 @@ class Function:
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self.name = name
         self.function = function
-        self.asynchronous = _asynchronous(function)
+        self.asynchronous = asynchronous(function)
         self._binder: _Binder | None = None
 
     def bind(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -160,7 +160,7 @@ class FunctionRegistry:
         return made
 
     def __contains__(self, name: object) -> bool:
-        return name in self._functions
+        return name in self._functions or name in _SHIPPED
 
     def add(self, name: str, function: Callable[..., Any], *, replace: bool = False, vouch: bool = True) -> Function:
         """Register a function, and vouch for its module unless told not to.
@@ -171,7 +171,8 @@ class FunctionRegistry:
             DuplicateTask: another function has this name, and `replace` is not set.
             InvalidName: the name has characters that some engine could not store.
         """
-        check_task_name(name)
+        if check_task_name(name) in _SHIPPED:
+            raise InvalidName("task", name, "another one: OmniQ sends functions without a name under this")
         known = self._functions.get(name)
         if known is not None:
             if known.function is function:
@@ -199,7 +200,7 @@ class FunctionRegistry:
 
     def find(self, name: str) -> Function | None:
         """Give the function with this name, importing its module if the app vouches for it."""
-        known = self._functions.get(name)
+        known = self._functions.get(name) or _SHIPPED.get(name)
         if known is not None:
             return known
         module = name.partition(":")[0]
@@ -223,6 +224,9 @@ class FunctionRegistry:
         )
 
 
+_SHIPPED = {name: Function(name, function) for name, function in SHIPPED.items()}
+
+
 def _import(module: str) -> bool:
     if loaded_module(module) is not None:
         return True
@@ -241,14 +245,6 @@ def _callable(found: Any, name: str) -> Callable[..., Any] | None:
     if isinstance(found, types.FunctionType) and object_name(found) == name:
         return found
     return None
-
-
-def _asynchronous(function: Callable[..., Any]) -> bool:
-    while isinstance(function, functools.partial):
-        function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004
-    )
 
 
 def _variadic(parameter: inspect.Parameter) -> bool:

@@ -20,12 +20,13 @@ from omniq.client.verbs import AsyncVerbs
 from omniq.config.configured import Configured, serializer_of
 from omniq.config.resolve import Config, Places, places
 from omniq.direct import is_direct
-from omniq.errors import IdConflict, NotSupported, StoreUnavailable, UniqueConflict
+from omniq.errors import IdConflict, NotSupported, StoreUnavailable, UniqueConflict, UnnamedTask
 from omniq.models.call import Call
 from omniq.models.task import Task as TaskInfo
 from omniq.models.values import whole
 from omniq.packing import Enqueue, pack
 from omniq.serialization.manager import SerializationManager
+from omniq.shipped import SHIPPED
 from omniq.storage.records import (
     EnqueueAnswer,
     NewTask,
@@ -40,6 +41,12 @@ AMBIGUOUS_FOR = 300.0
 """Seconds for which an enqueue of unknown outcome is repeated: less than a tombstone is kept."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
 MAX_PAGE = 10_000
+
+
+_UNSHIPPED = (
+    "move it to the top level of a module, or use a store that only you can write to (memory://, or a private "
+    "SQLite file), where functions travel themselves"
+)
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -124,6 +131,8 @@ class AsyncTaskQueue(AsyncVerbs, Configured):
             given = call.options if self._queue_options is None else self._queue_options.under(call.options)
             resolved = resolve(given, self._defaults)
             options.append(resolved)
+            if call.name in SHIPPED and not self.serializer.accept_dill:
+                raise UnnamedTask(_described(call.function), _UNSHIPPED)
             tasks.append(pack(call.name, call.args, call.kwargs, resolved, self.serializer, self.project))
         answers = await self._write(tasks, fresh=all(one.id is None for one in options))
         ids = [task.id for task in tasks]
@@ -182,3 +191,7 @@ class AsyncTaskQueue(AsyncVerbs, Configured):
 
     async def _open(self) -> BaseTaskQueue:
         return (await self.stores.here()).tasks
+
+
+def _described(function: Any) -> str:
+    return getattr(function, "__qualname__", None) or f"a {type(function).__name__}"

@@ -7,9 +7,10 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
 from omniq.client.options import DeclareOptions, TaskOptions, judged, merged
-from omniq.errors import InvalidOption
+from omniq.errors import InvalidOption, UnnamedTask
 from omniq.functions import task_name
 from omniq.models.call import Call
+from omniq.shipped import shipped, ships
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -119,10 +120,10 @@ def _store_of(app: Any) -> str:
 def call_of(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], options: Mapping[str, Any]
 ) -> Call[Any]:
-    """Make a call of a task or of any importable function.
+    """Make a call of a task, of any importable function, or of one that has to travel itself.
 
     Raises:
-        UnnamedTask: no worker could find the function.
+        UnnamedTask: no worker could find the function, and it is none that dill carries.
     """
     if isinstance(function, Task):
         return Call(
@@ -132,7 +133,13 @@ def call_of(
             kwargs=kwargs,
             options=merged(function.declared, options),
         )
-    return Call(name=task_name(function), function=function, args=args, kwargs=kwargs, options=options)
+    try:
+        name = task_name(function)
+    except UnnamedTask:
+        if not ships(function):
+            raise
+        name, kwargs = shipped(function, kwargs)
+    return Call(name=name, function=function, args=args, kwargs=kwargs, options=options)
 
 
 def calls_of(calls: Iterable[Call[R]]) -> list[Call[R]]:
