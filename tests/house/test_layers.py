@@ -10,6 +10,7 @@ FLOORS = [
         "errors",
         "direct",
         "names",
+        "caller",
         "annotations",
         "models",
         "storage",

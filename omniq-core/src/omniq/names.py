@@ -13,10 +13,12 @@ import sys
 from pathlib import PurePath
 from typing import Any
 
-__all__ = ("MAINS", "find_object", "loaded_module", "module_name", "object_name")
+__all__ = ("MAINS", "UNIMPORTABLE", "find_object", "loaded_module", "module_name", "object_name")
 
 MAINS = ("__main__", "__mp_main__")
 """What the module of the running script calls itself, here and in spawned children."""
+UNIMPORTABLE = "__main__:"
+"""How names begin whose module only this process has: of a notebook, or of `-c`."""
 
 
 def module_name(module: str) -> str:

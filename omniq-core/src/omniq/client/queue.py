@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import msgspec
 
+from omniq.caller import warn_caller
 from omniq.client.handles import AsyncHandle
 from omniq.client.looking import Filter, as_task, where
 from omniq.client.options import Defaults, check_options, resolve
@@ -24,9 +25,11 @@ from omniq.errors import IdConflict, NotSupported, StoreUnavailable, UniqueConfl
 from omniq.models.call import Call
 from omniq.models.task import Task as TaskInfo
 from omniq.models.values import whole
+from omniq.names import UNIMPORTABLE
 from omniq.packing import Enqueue, pack
 from omniq.serialization.manager import SerializationManager
 from omniq.shipped import SHIPPED
+from omniq.storage.base import Durability
 from omniq.storage.records import (
     EnqueueAnswer,
     NewTask,
@@ -133,6 +136,8 @@ class AsyncTaskQueue(AsyncVerbs, Configured):
             options.append(resolved)
             if call.name in SHIPPED and not self.serializer.accept_dill:
                 raise UnnamedTask(_described(call.function), _UNSHIPPED)
+            if call.name.startswith(UNIMPORTABLE):
+                _warn_of_main(call.name, self.store)
             tasks.append(pack(call.name, call.args, call.kwargs, resolved, self.serializer, self.project))
         answers = await self._write(tasks, fresh=all(one.id is None for one in options))
         ids = [task.id for task in tasks]
@@ -191,6 +196,22 @@ class AsyncTaskQueue(AsyncVerbs, Configured):
 
     async def _open(self) -> BaseTaskQueue:
         return (await self.stores.here()).tasks
+
+
+_warned = False
+
+
+def _warn_of_main(name: str, store: BaseTaskQueue) -> None:
+    """Warn once that no other process can find a function of a notebook or of `-c`."""
+    global _warned
+    if _warned or store.capabilities.durability is Durability.PROCESS:
+        return
+    _warned = True
+    warn_caller(
+        f"task {name} is defined where no other process can import it, so only workers of this one can run it; "
+        "move it to a module",
+        RuntimeWarning,
+    )
 
 
 def _described(function: Any) -> str:
