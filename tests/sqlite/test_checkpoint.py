@@ -99,3 +99,12 @@ class _Marks(threading.Event):
         self.marks += 1
         if self.marks == 2:
             self.twice.set()
+
+
+async def test_a_handle_that_is_opened_again_moves_its_log_again(store, path, done):
+    await store.close()
+    await store.open()
+
+    await enqueue(store, draft())
+
+    assert done.wait(FUSE)

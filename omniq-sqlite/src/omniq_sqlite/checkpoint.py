@@ -56,8 +56,10 @@ class Checkpoints:
             self._due.set()
             if self._thread is None:
                 forks.watch(self)
-                self._thread = threading.Thread(target=self._work, name="omniq-checkpoint", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._work, name="omniq-checkpoint", daemon=True)
+                with contextlib.suppress(RuntimeError):  # the interpreter ends: what is left is copied at the close
+                    thread.start()
+                    self._thread = thread
 
     def close(self) -> None:
         """End the thread, if there is one."""

@@ -74,6 +74,7 @@ class Database:
         """Open the connection, off the loop."""
         if not self.open:
             self.open, self._ended = True, False
+            self._checkpoints = Checkpoints(self.path)
             forks.watch(self)
             try:
                 await self.run(lambda session: None, writes=False)

@@ -31,7 +31,7 @@ from omniq.worker.demand import Demand
 from omniq.worker.journal import Journal
 from omniq.worker.leases import Leases
 from omniq.worker.observer import Observer
-from omniq.worker.outcome import settlement
+from omniq.worker.outcome import settlement, undecided
 from omniq.worker.run import Execution, Runner, Why
 from omniq.worker.settler import Settler
 from omniq.worker.slots import Slots
@@ -58,7 +58,8 @@ logger = logging.getLogger("omniq.worker")
 class Engine:
     """One worker kind on one task store. `start`, then `run` to the end; `stop` from the loop's thread.
 
-    `executors` maps a kind to its factory; only `settings.kind` is made. The stores are opened and stay so.
+    `executors` maps a kind to its factory; only `settings.kind` is made. The stores are opened and stay so. A
+    `supervised` one leaves when all its slots are stuck, since somebody starts its process anew.
     """
 
     def __init__(
@@ -72,11 +73,13 @@ class Engine:
         results: BaseResultStorage | None = None,
         lifespan: Lifespan | None = None,
         hooks: Observer | None = None,
+        supervised: bool = False,
     ) -> None:
         self.settings = settings = settings or WorkerSettings()
         self.queues = settings.queues or ("default",)
         self.state: Any = None
         self._tasks, self._results, self._hooks, self._lifespan = tasks, results, hooks, lifespan
+        self._supervised = supervised
         self._executor = executors[settings.kind](settings.concurrency)
         self._journal = Journal(logger)
         demand = Demand(settings.concurrency)
@@ -122,6 +125,7 @@ class Engine:
         self._settling: asyncio.Task[None] | None = None
         self._exits = AsyncExitStack()
         self._exit_code = 0
+        self._stuck = False
         self._random = random.Random()
 
     @property
@@ -167,6 +171,7 @@ class Engine:
             raise
         finally:
             stopping.cancel()
+            self._quiet.set()  # whoever waits for it looks again, and finds that this is over
         broken = [task for task in watched if task.done()]
         self.stop()
         await self._drain()
@@ -204,6 +209,8 @@ class Engine:
         pause = 0.01
         while not self._stopping.is_set():
             await self._quiet.wait()
+            if self._stopping.is_set():
+                return
             waits = self._loop.time() < self._retry_until
             if not waits and not await self._work_left(served) and self._quiet.is_set():
                 return
@@ -247,9 +254,11 @@ class Engine:
             self._check_stuck()
 
     def _settle(self, execution: Execution, ending: end.Ending) -> None:
-        execution.settlement = settlement(
-            execution.task, ending, execution.policy, chance=self._random.random(), ref=execution.ref
-        )
+        chance, ref = self._random.random(), execution.ref
+        try:
+            execution.settlement = settlement(execution.task, ending, execution.policy, chance=chance, ref=ref)
+        except Exception as why:  # a policy that another program wrote may hold anything
+            execution.settlement = undecided(execution.task, why, ref=ref)
         self._settler.add(execution)
 
     def _lost(self, execution: Execution) -> None:
@@ -303,15 +312,20 @@ class Engine:
 
     def _freed(self) -> None:
         """A thread that was given up has returned."""
+        self._stuck = False
         self._slots.fill()
         self._look_quiet()
 
     def _check_stuck(self) -> None:
-        if self._slots.full_of_stuck and not self._stopping.is_set():
-            logger.error(
-                "all %d slots are taken by threads that do not return; stopping, a new process must go on",
-                self.settings.concurrency,
-            )
+        if self._stuck or self._stopping.is_set() or not self._slots.full_of_stuck:
+            return
+        self._stuck = True
+        logger.error(
+            "all %d slots are taken by threads that ran past their timeout; %s",
+            self.settings.concurrency,
+            "stopping, a new process must go on" if self._supervised else "nothing is started until one returns",
+        )
+        if self._supervised:
             self._exit_code = ALL_STUCK
             self.stop()
 

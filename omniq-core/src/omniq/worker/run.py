@@ -119,6 +119,8 @@ class Execution:
             self.cancel = True
             if self.job is None or not executor.interrupts(self.job):
                 return
+        if self.why is why:
+            return  # each renewal says it again, and the body may be cleaning up
         if self.why is None or why is Why.LOST:
             self.why = why
         if self.atask is not None and self.context is not None:
@@ -165,6 +167,8 @@ class Runner:
                     value = await self._executor.run(job)
                 except BaseException as error:
                     ending = self._left(execution, error)
+                    if isinstance(error, GeneratorExit) or (job.asynchronous and isinstance(error, KeyboardInterrupt)):
+                        raise  # nobody waits for this coroutine any more, or Ctrl-C met the loop inside the body
                 else:
                     ending = self._returned(execution, value)
             else:
@@ -211,20 +215,13 @@ class Runner:
             return end.ResultUnserializable(_error(error))
 
     def _left(self, execution: Execution, error: BaseException) -> end.Ending | None:
-        """Judge what left the body; raises it where it is not the body's but the end of the loop itself."""
-        if isinstance(error, asyncio.CancelledError):
-            current = asyncio.current_task()
-            if execution.why is not None:
-                if current is not None:
-                    current.uncancel()
-            elif current is not None and current.cancelling():
-                raise error
-        elif not isinstance(error, Exception | SystemExit):  # a body that exits ends itself, not the worker
-            raise error
-        return self._ended(execution, error)
+        """Judge what left the body, whatever it is; where the body was being stopped, that is why it left.
 
-    def _ended(self, execution: Execution, error: BaseException) -> end.Ending | None:
-        """Judge an exception that left the body; where the body was being stopped, that is why it left."""
+        A body that exits, or cancels itself, ends itself and not the worker. When the loop is torn down, every Task
+        of it is cancelled; what is said here is then written by nobody.
+        """
+        if isinstance(error, asyncio.CancelledError) and (current := asyncio.current_task()) is not None:
+            current.uncancel()
         if execution.why is not None:
             return self._stopped(execution)
         if execution.cancel or isinstance(error, CancelRequested):

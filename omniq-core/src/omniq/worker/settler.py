@@ -16,20 +16,19 @@ from contextlib import suppress
 
 import msgspec
 
-from omniq.errors import StoreFull, StoreUnavailable
+from omniq.errors import StoreError, StoreFull, StoreUnavailable
 from omniq.models.states import State
 from omniq.storage.records import Fence, SettleAnswer, Settlement
 from omniq.storage.results import BaseResultStorage, StoredResult
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.worker.backoff import Backoff
+from omniq.worker.outcome import undecided
 from omniq.worker.run import Execution
 
 __all__ = ("Settler",)
 
 MOST = 500
 """Settlements of one call: a bound on a transaction, not a target."""
-ENOUGH = 100
-"""Settlements that make a round trip worth it, however many more are about to end."""
 PATIENCE = 0.002
 """Seconds that the first of a batch waits for the others at most."""
 
@@ -99,7 +98,7 @@ class Settler:
         # A busy loop ends some in each of its turns: they share the round trip. A lone one waits for one turn.
         loop, seen = asyncio.get_running_loop(), 0
         latest = loop.time() + PATIENCE
-        while seen < len(self._ended) < ENOUGH and loop.time() < latest:
+        while seen < len(self._ended) < MOST and loop.time() < latest:
             seen = len(self._ended)
             await asyncio.sleep(0)
         batch, self._ended = self._ended[:MOST], self._ended[MOST:]
@@ -125,11 +124,30 @@ class Settler:
                     await asyncio.wait_for(self._gave_up.wait(), self._backoff.step())
                 settlements = [_refreshed(one) for one in batch]
                 continue
+            except StoreError:
+                raise
+            except Exception as why:
+                return await self._settle_apart(batch, why)
             if not self._backoff.idle:
                 self._backoff.reset()
                 logger.info("the store takes outcomes again")
             self._took(loop.time() - sent)
             return answers
+
+    async def _settle_apart(self, batch: list[Execution], why: Exception) -> list[SettleAnswer] | None:
+        """Find the one that the store cannot take, and fail its task: it must not cost its neighbours theirs."""
+        if len(batch) > 1:
+            answers: list[SettleAnswer] = []
+            for one in batch:
+                answered = await self._settle([one])
+                if answered is None:
+                    return None
+                answers += answered
+            return answers
+        guilty = batch[0]
+        logger.error("the outcome of %s cannot be written (%s); it fails", guilty.id, type(why).__name__)
+        guilty.settlement = undecided(guilty.task, why, ref=guilty.ref)
+        return await self._tasks.settle([guilty.settlement])
 
     async def _put_results(
         self, results: BaseResultStorage, batch: list[Execution], settlements: list[Settlement]
