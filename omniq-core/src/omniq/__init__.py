@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from omniq.client.queue import AsyncTaskQueue
     from omniq.client.results import AsyncResultStorage
     from omniq.client.tasks import AsyncTask, Task, task
+    from omniq.config.decided import Config
     from omniq.config.logs import LoggingConfig
-    from omniq.config.resolve import Config, ConfigProvider
+    from omniq.config.resolve import ConfigProvider
     from omniq.errors import (
         AppClosed,
         BackendBroken,
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
         SyncTask,
         TaskQueue,
     )
+    from omniq.worker.kinds import AsyncThreadWorker, ThreadWorker
     from omniq.worker.worker import AsyncWorker, Worker
 
 __all__ = (
@@ -85,6 +87,7 @@ __all__ = (
     "AsyncResultStorage",
     "AsyncTask",
     "AsyncTaskQueue",
+    "AsyncThreadWorker",
     "AsyncWorker",
     "BackendBroken",
     "BackendConflict",
@@ -142,6 +145,7 @@ __all__ = (
     "TaskNotFound",
     "TaskQueue",
     "TaskSkipped",
+    "ThreadWorker",
     "Undecodable",
     "Unique",
     "UniqueConflict",
@@ -165,7 +169,8 @@ _HOMES = {
     "omniq.client.results": ("AsyncResultStorage",),
     "omniq.client.tasks": ("AsyncTask", "Task", "task"),
     "omniq.config.logs": ("LoggingConfig",),
-    "omniq.config.resolve": ("Config", "ConfigProvider"),
+    "omniq.config.decided": ("Config",),
+    "omniq.config.resolve": ("ConfigProvider",),
     "omniq.errors": (
         "AppClosed",
         "BackendBroken",
@@ -221,6 +226,7 @@ _HOMES = {
     "omniq.models.call": ("Call",),
     "omniq.models.states": ("State",),
     "omniq.sync._generated": ("Handle", "OmniQ", "ResultStorage", "SyncTask", "TaskQueue"),
+    "omniq.worker.kinds": ("AsyncThreadWorker", "ThreadWorker"),
     "omniq.worker.worker": ("AsyncWorker", "Worker"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

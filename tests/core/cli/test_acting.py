@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 
@@ -70,6 +71,24 @@ def test_on_a_terminal_it_asks_and_a_no_exits_1(omniq, five, answer, code, left)
     os.close(follower)
     assert done.returncode == code
     assert states(omniq).count("failed") == left
+
+
+def test_ctrl_c_at_the_question_ends_at_once_and_does_nothing(omniq, five):
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "omniq.cli", *JOBS, "tasks", "delete", "--state", "failed"]
+    process = subprocess.Popen(command, stdin=follower, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        while b"]:" not in process.stderr.read1():  # the prompt waits for an answer
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(timeout=30) == 130
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(leader)
+        os.close(follower)
+    assert states(omniq).count("failed") == 2
 
 
 def test_ids_are_deleted_one_answer_each(omniq, five):

@@ -10,11 +10,13 @@ from omniq import (
     AsyncOmniQ,
     AsyncResultStorage,
     AsyncTaskQueue,
+    AsyncThreadWorker,
     AsyncWorker,
     ConfigError,
     OmniQ,
     ResultStorage,
     TaskQueue,
+    ThreadWorker,
     Unserializable,
     Worker,
     current,
@@ -23,7 +25,8 @@ from omniq.client.tasks import call_of
 from omniq.config.resolve import resolve
 
 COMPONENTS = [
-    AsyncOmniQ, AsyncResultStorage, AsyncTaskQueue, AsyncWorker, OmniQ, ResultStorage, TaskQueue, Worker,
+    AsyncOmniQ, AsyncResultStorage, AsyncTaskQueue, AsyncThreadWorker, AsyncWorker,
+    OmniQ, ResultStorage, TaskQueue, ThreadWorker, Worker,
 ]  # fmt: skip
 
 
@@ -107,6 +110,15 @@ def test_the_sync_components_do_the_whole_job_without_an_app(monkeypatch):
         assert [results.value(handle.id, timeout=10) for handle in handles] == [5, 7]
         [running] = worker.worker.settings
         assert (running.kind, running.concurrency, running.queues) == ("thread", 3, ("low", "default", "high"))
+
+
+def test_a_thread_worker_is_one_whatever_the_settings_say():
+    settings = {"worker": {"type": "async"}, "thread_workers": 4}
+
+    [sync] = ThreadWorker.from_dict(settings, concurrency=None).worker.settings
+    [aio] = AsyncThreadWorker.from_dict(settings).settings
+
+    assert (sync.kind, sync.concurrency, aio.kind) == ("thread", 4, "thread")
 
 
 async def test_a_worker_alone_looks_up_functions_in_the_modules_that_it_is_given(tmp_path, monkeypatch):

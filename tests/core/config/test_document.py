@@ -1,5 +1,9 @@
 """What a configuration file or dict says, and how it is told what it may not say."""
 
+import re
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -43,6 +47,15 @@ def test_the_example_says_all_that_it_says(read):
     assert (config.logging.level, config.logging.format, config.codecs) == ("INFO", "json", ("msgspec",))
 
 
+def test_the_example_of_the_docs_is_accepted(read):
+    docs = (Path(__file__).parents[3] / "docs" / "operating.md").read_text()
+
+    config = read(re.search(r"```yaml\n(.*?)```", docs, re.DOTALL)[1])
+
+    assert (config.tasks, config.results) == ("sqlite:///jobs.db", "sqlite:///results.db")
+    assert config.logging.components == {"functions": "ERROR"}
+
+
 def test_every_setting_of_the_environment_has_a_key(read):
     config = read(
         """
@@ -65,6 +78,12 @@ def test_every_setting_of_the_environment_has_a_key(read):
 
 def test_an_empty_document_and_empty_sections_say_nothing(read, decide):
     assert read("worker:\nlogging: {}\nqueues:\nbackend:\n") == decide(document={}) == decide()
+
+
+def test_a_dict_may_give_a_timedelta_and_a_tuple(decide):
+    config = decide(document={"worker": {"lease": timedelta(seconds=30), "queues": ("a", "b")}})
+
+    assert (config.lease, config.queues) == (30 * SECOND, ("a", "b"))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from omniq.config.env import READERS
 from omniq.config.file import load_file
 from omniq.config.resolve import ConfigProvider
 from omniq.errors import ConfigConflict, ConfigError
@@ -123,3 +124,10 @@ def test_every_value_is_told_with_its_origin_and_without_its_password(plugins, w
     assert rows["RESULT_TTL"] == ("1 h", "environment OMNIQ_RESULT_TTL")
     assert rows["QUEUES.reports"] == ({"timeout": 600.0}, f"{path} queues.reports")
     assert rows["PROJECT_NAME"] == ("default", "default")
+    assert set(READERS) - rows.keys() == {
+        "BACKEND",
+        "TASK_QUEUE_TYPE",
+        "TASK_QUEUE_URL",
+        "RESULT_STORAGE_TYPE",
+        "RESULT_STORAGE_URL",
+    }  # these became TASKS and RESULTS

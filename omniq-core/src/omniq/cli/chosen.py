@@ -76,12 +76,18 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
         return app
 
     def run(self, work: Callable[[AsyncOmniQ[Any]], Awaitable[T]]) -> T:
-        """Open what is chosen, do the work on its async face, close it.
+        """Name what is chosen, then do the work `on` it."""
+        return self.on(self.open(), work)
+
+    def on(self, app: AsyncOmniQ[Any], work: Callable[[AsyncOmniQ[Any]], Awaitable[T]]) -> T:
+        """Open an app, do the work on its async face, close it.
+
+        A question to the person stands between two of these, never inside: a running loop would keep Ctrl-C
+        from the prompt.
 
         Raises:
             StoreUnavailable: a file that is not there; to make one by a slip of the pen would hide the slip.
         """
-        app = self.open()
         place = app.describe()
         if place.startswith("/") and not Path(place).exists():
             raise StoreUnavailable(f"{place} does not exist; the first enqueue or worker makes it")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -145,6 +146,7 @@ def convert(kind: type[T], raw: Any, path: str, source: str) -> T:
     """
     said = mapping(raw, path, source)
     refuse_unknown(said, kind.__struct_fields__, path, source)
+    said = {key: value.total_seconds() if isinstance(value, timedelta) else value for key, value in said.items()}
     if kind is not QueueSection:  # there null means something: without end
         said = {key: value for key, value in said.items() if value is not None}
     try:

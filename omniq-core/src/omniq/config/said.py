@@ -130,6 +130,8 @@ def _queues(raw: Any, source: str) -> dict[str, dict[str, Any]]:
         except InvalidName as error:
             raise ConfigError(f"{path} in {source}: {error}") from None
         said = convert(QueueSection, options, path, source).said()
+        if said.get("retry", "") is None:
+            del said["retry"]
         for key in ("ttl", "timeout", "deadline", "max_runtime", "result_ttl"):
             if said.get(key) is not None:
                 said[key] = _seconds(said[key], f"{path}.{key}", source)

@@ -23,16 +23,18 @@ __all__ = ("command",)
 def command(chosen: Chosen, queues: tuple[str, ...], dry_run: bool, yes: bool) -> None:
     """Cancel what waits in these queues and delete what has ended; what runs goes on."""
 
-    async def work(app: AsyncOmniQ[Any]) -> list[Purged]:
-        if yes and not dry_run:
-            return [await app.purge(queue) for queue in queues]
-        found = [await app.purge(queue, dry_run=True) for queue in queues]
-        if dry_run or not any(one.deleted for one in found):
-            return found
-        waiting, gone = sum(one.cancelled for one in found), sum(one.deleted for one in found)
-        ask(f"cancel {waiting:,} and delete {gone:,} tasks of {', '.join(queues)} in {app.describe()}?", yes=False)
-        return [await app.purge(queue) for queue in queues]
+    app = chosen.open()
 
-    purged = chosen.run(work)
+    def purge(dry: bool) -> list[Purged]:
+        async def work(app: AsyncOmniQ[Any]) -> list[Purged]:
+            return [await app.purge(queue, dry_run=dry) for queue in queues]
+
+        return chosen.on(app, work)
+
+    purged = purge(dry_run or not yes)
+    if not (dry_run or yes) and any(one.deleted for one in purged):
+        waiting, gone = sum(one.cancelled for one in purged), sum(one.deleted for one in purged)
+        ask(f"cancel {waiting:,} and delete {gone:,} tasks of {', '.join(queues)} in {app.describe()}?", yes=False)
+        purged = purge(False)
     rows = [{"queue": queue, **msgspec.structs.asdict(one)} for queue, one in zip(queues, purged, strict=True)]
     show_rows(rows, chosen.format, ("queue", "cancelled", "deleted", "left", "dry_run"), empty="")

@@ -77,39 +77,46 @@ def carry_out(
 ) -> None:
     """Do a verb of the app to what was named, and show the answers: a row an id, or counts of a filter."""
 
-    async def by_ids(app: AsyncOmniQ[Any]) -> Sequence[StrEnum]:
-        if ask_for_ids and not asked.dry_run:
-            ask(f"{verb} {_tasks(len(asked.ids))} of {app.describe()}?", yes=asked.yes)
-        given: Sequence[StrEnum] = await getattr(app, verb)(list(asked.ids), dry_run=asked.dry_run, **more)
-        return given
+    app = chosen.open()
+    if asked.ids:
+        _by_ids(context, chosen, app, verb, answers, asked, ask_for_ids, more)
+        return
 
-    async def by_filter(app: AsyncOmniQ[Any]) -> Acted:
-        act = getattr(app, verb)
-        acted: Acted
-        if asked.yes and not asked.dry_run:
-            acted = await act(**asked.which, **more)
-            return acted
-        acted = await act(**asked.which, **more, dry_run=True)
-        if asked.dry_run or not acted.matched:
-            return acted
-        ask(f"{verb} {_tasks(acted.matched)} of {app.describe()}?", yes=False)
-        acted = await act(**asked.which, **more)
+    async def work(app: AsyncOmniQ[Any], dry_run: bool) -> Acted:
+        acted: Acted = await getattr(app, verb)(**asked.which, **more, dry_run=dry_run)
         return acted
 
-    if asked.ids:
-        given = chosen.run(by_ids)
-        rows = [{"id": id_, "answer": answer.value} for id_, answer in zip(asked.ids, given, strict=True)]
-        show_rows(rows, chosen.format, ("id", "answer"), empty="")
-        if answers["MISSING"] in given:
-            context.exit(Exit.NOT_FOUND)
-        return
-    acted = chosen.run(by_filter)
+    acted = chosen.on(app, lambda app: work(app, asked.dry_run or not asked.yes))
+    if acted.dry_run and acted.matched and not asked.dry_run:
+        ask(f"{verb} {_tasks(acted.matched)} of {app.describe()}?", yes=False)
+        acted = chosen.on(app, lambda app: work(app, False))
     counts = {answer.value: acted.counts.get(answer, 0) for answer in answers}
     if chosen.format is Format.TABLE:
         counts = {answer: count for answer, count in counts.items() if count}
     show_record({"matched": acted.matched, **counts, "dry_run": asked.dry_run}, chosen.format)
     if not acted.matched:
         note("no task matches; `omniq tasks list` takes the same filters")
+
+
+def _by_ids(
+    context: click.Context,
+    chosen: Chosen,
+    app: AsyncOmniQ[Any],
+    verb: str,
+    answers: type[StrEnum],
+    asked: Asked,
+    ask_for_ids: bool,
+    more: dict[str, Any],
+) -> None:
+    if ask_for_ids and not asked.dry_run:
+        ask(f"{verb} {_tasks(len(asked.ids))} of {app.describe()}?", yes=asked.yes)
+    given: Sequence[StrEnum] = chosen.on(
+        app, lambda app: getattr(app, verb)(list(asked.ids), dry_run=asked.dry_run, **more)
+    )
+    rows = [{"id": id_, "answer": answer.value} for id_, answer in zip(asked.ids, given, strict=True)]
+    show_rows(rows, chosen.format, ("id", "answer"), empty="")
+    if answers["MISSING"] in given:
+        context.exit(Exit.NOT_FOUND)
 
 
 def _tasks(count: int) -> str:
