@@ -83,6 +83,19 @@ def test_a_second_signal_lets_go_of_what_runs_without_burning_a_retry(worker, py
     assert record == "ready 1 0"
 
 
+@pytest.mark.parametrize(("first", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_end_of_the_grace_lets_go_of_what_runs_and_is_told_too(worker, python, monkeypatch, first, code):
+    monkeypatch.setenv("OMNIQ_WORKER__SHUTDOWN_GRACE", "0.1")
+    task = python("import shop; print(shop.nap.enqueue(600).id)")
+    process = worker("shop:oq")
+    until(process, "napping")
+
+    process.send_signal(first)
+
+    assert process.wait(timeout=20) == code
+    assert python(f"import shop; t = shop.oq.get_task({task!r}); print(t.state, t.releases)") == "ready 1"
+
+
 def test_a_worker_whose_slots_are_all_stuck_exits_75(worker, python):
     python("import shop; shop.deaf.enqueue()")
 

@@ -1,12 +1,13 @@
 """`omniq worker APP`: runs the tasks of an app until a signal.
 
-The first signal stops claiming and lets running tasks finish within the grace; the second lets go of them at
-once, at no cost to their retries. Exit 0 after a clean drain; 130 or 143 when tasks had to be let go.
+The first signal stops claiming and lets running tasks finish within the grace; its end, or the second signal, lets
+go of them, at no cost to their retries. Exit 0 after a clean drain; 130 or 143 when tasks had to be let go.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import sys
 from typing import Any
@@ -89,6 +90,7 @@ class _Signals:
         self._worker = worker
         self._first: signal.Signals | None = None
         self._insisted = False
+        self._until = math.inf
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._on, number)
@@ -96,6 +98,7 @@ class _Signals:
     def _on(self, number: signal.Signals) -> None:
         if self._first is None:
             self._first = number
+            self._until = asyncio.get_running_loop().time() + self._worker.settings[0].shutdown_grace / SECOND
             note(f"{number.name}: no new tasks; finishing what runs. Once more to let go of it now.")
             self._worker.stop()
         elif not self._insisted:
@@ -104,7 +107,8 @@ class _Signals:
             self._worker.stop_now()
 
     def answer(self) -> Exit:
-        if not self._insisted or self._first is None:
+        late = asyncio.get_running_loop().time() >= self._until  # the worker waits no longer than the grace
+        if self._first is None or not (self._insisted or late):
             return Exit.OK
         return Exit.INTERRUPTED if self._first is signal.SIGINT else Exit.TERMINATED
 

@@ -15,7 +15,7 @@ from omniq.models.task import Task
 
 __all__ = ("command",)
 
-_COLUMNS = ("id", "name", "queue", "state", "attempt", "reason", "created")
+_COLUMNS = ("id", "name", "queue", "state", "attempt", "reason", "age")
 
 
 @click.command("list")
@@ -49,7 +49,7 @@ def command(
 
     found, place = chosen.run(work)
     if chosen.format is Format.TABLE:
-        rows = [{**msgspec.structs.asdict(task), "created": age(task.created_at)} for task in found]
+        rows = [{**msgspec.structs.asdict(task), "age": age(task.created_at)} for task in found]
     else:
         rows = [msgspec.structs.asdict(task) for task in found]
     show_rows(rows, chosen.format, _COLUMNS, empty="no task matches; `omniq queues list` counts what there is")
