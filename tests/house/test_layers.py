@@ -12,6 +12,7 @@ FLOORS = [
         "names",
         "caller",
         "annotations",
+        "arity",
         "models",
         "storage",
         "serialization",

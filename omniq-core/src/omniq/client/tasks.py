@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
+from omniq.arity import check_arguments
 from omniq.client.options import DeclareOptions, TaskOptions, judged, merged
 from omniq.errors import InvalidOption, UnnamedTask
 from omniq.functions import task_name
@@ -44,7 +45,12 @@ class Task(Generic[P, C_co, R_co]):
         return value
 
     def bind(self, *args: P.args, **kwargs: P.kwargs) -> Call[R_co]:
-        """Make a call: a template without id, for `enqueue_many` and friends."""
+        """Make a call: a template without id, for `enqueue_many` and friends.
+
+        Raises:
+            BadArguments: one is missing, unknown or given twice.
+        """
+        check_arguments(self.name, self.function, args, kwargs)
         return Call(name=self.name, function=self, args=args, kwargs=kwargs, options=self.declared)
 
     def options(self, **options: Unpack[TaskOptions]) -> Self:
@@ -124,8 +130,10 @@ def call_of(
 
     Raises:
         UnnamedTask: no worker could find the function, and it is none that dill carries.
+        BadArguments: an argument is missing, unknown or given twice.
     """
     if isinstance(function, Task):
+        check_arguments(function.name, function.function, args, kwargs)
         return Call(
             name=function.name,
             function=function,
@@ -139,6 +147,8 @@ def call_of(
         if not ships(function):
             raise
         name, kwargs = shipped(function, kwargs)
+    else:
+        check_arguments(name, function, args, kwargs)
     return Call(name=name, function=function, args=args, kwargs=kwargs, options=options)
 
 
