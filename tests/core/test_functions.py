@@ -100,8 +100,9 @@ def test_what_no_process_could_find_has_no_name():
         ("shop.app", "/srv/shop/app.py", "shop.app:job"),
         ("shop.__main__", "/srv/shop/__main__.py", "shop:job"),
         (None, None, "__main__:job"),
+        (None, "<stdin>", "__main__:job"),
     ],
-    ids=["python app.py", "python -m shop.app", "python -m shop", "a notebook"],
+    ids=["python app.py", "python -m shop.app", "python -m shop", "a notebook", "python < app.py"],
 )
 @pytest.mark.parametrize("module", ["__main__", "__mp_main__"])
 def test_a_function_of_the_script_goes_by_its_importable_name(monkeypatch, spec, file, expected, module):

@@ -60,4 +60,6 @@ def _main_name() -> str:
     if spec is not None and spec.name not in MAINS:
         return str(spec.name).removesuffix(".__main__")
     file = getattr(main, "__file__", None)
-    return PurePath(file).stem if isinstance(file, str) else "__main__"
+    if not isinstance(file, str) or file.startswith("<"):  # a notebook, `-c`, or a program on stdin
+        return "__main__"
+    return PurePath(file).stem

@@ -158,9 +158,12 @@ def calls_of(calls: Iterable[Call[R]]) -> list[Call[R]]:
     Raises:
         InvalidOption: this is one call alone, or something else is among them.
     """
-    if isinstance(calls, Call | Task) or not isinstance(calls, Iterable):
+    if type(calls) is list:  # of one call mostly, so every look counts
+        listed = calls
+    elif isinstance(calls, Call | Task) or not isinstance(calls, Iterable):
         raise InvalidOption("calls", f"a {type(calls).__name__} is no list of calls; write [task.bind(...)]")
-    listed = list(calls)
+    else:
+        listed = list(calls)
     for call in listed:
         if type(call) is not Call:
             raise InvalidOption("calls", f"a {type(call).__name__} is no call; task.bind(...) makes one")
