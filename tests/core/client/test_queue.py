@@ -19,6 +19,7 @@ from omniq.builtin.memory.backend import MemoryBackend
 from omniq.client import acting
 from omniq.client import queue as module
 from omniq.client.tasks import call_of
+from omniq.errors import InvalidOption
 from omniq.storage.records import Page
 from omniq.testing.faults import FaultyStore
 
@@ -110,6 +111,26 @@ def test_an_allowed_module_is_imported_by_name(face, allow):
     app = face("memory://", allow=allow)
 
     assert getattr(app, "aio", app).registry.find("shutil:rmtree") is not None
+
+
+async def test_a_held_key_in_the_middle_of_many_gives_its_holder_there(faulty):
+    app = AsyncOmniQ(faulty)
+    task = app.task(add)
+    held = await task.options(unique="k").enqueue(0, 0)
+
+    first, second, third = await app.enqueue_many(
+        [task.bind(1, 1), task.options(unique="k").bind(2, 2), task.bind(3, 3)]
+    )
+
+    assert second == held
+    assert len({first.id, second.id, third.id}) == 3
+
+
+async def test_a_queue_that_stands_alone_takes_a_generator_of_calls_and_nothing_but_calls():
+    async with AsyncTaskQueue.from_backend("memory://") as queue:
+        assert len(await queue.enqueue(call_of(add, (n, n), {}, {}) for n in range(3))) == 3
+        with pytest.raises(InvalidOption, match="a function is no call"):
+            await queue.enqueue([add])
 
 
 class Gappy(MemoryTaskQueue):

@@ -160,6 +160,15 @@ async def test_a_kept_value_that_is_missing_is_never_taken_for_none():
     assert (await app.get_result(handle.id)).expired
 
 
+async def test_an_error_does_not_expire_where_no_value_is_kept(app):
+    handle = await app.options(result_ttl=0, retries=0).enqueue(add, 1, "x")
+    await app.run_until_idle()
+
+    result = await app.get_result(handle.id)
+    assert (result.state, result.expired) == ("failed", False)
+    assert result.error is not None
+
+
 async def test_a_value_of_none_is_a_value():
     app = AsyncOmniQ(task_queue="memory://", result_storage=MemoryBackend().results())
     handle = await app.enqueue(nothing)

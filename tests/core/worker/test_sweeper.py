@@ -1,5 +1,7 @@
 """Housekeeping of results that live elsewhere."""
 
+import asyncio
+
 from omniq.builtin.memory import MemoryBackend
 from omniq.models.values import SECOND, wall_clock
 from omniq.storage.records import Fence
@@ -23,3 +25,25 @@ async def test_a_sweep_purges_results_past_their_keep_all_of_them_and_no_others(
         assert await results.get([Fence("old-0", 1, 1)]) == [None]
         assert await results.get([Fence("new", 1, 1)]) != [None]
         assert not await sweeper.sweep_once()
+
+
+def test_a_worker_sweeps_the_results_beside_its_tasks(rig, simulate):
+    results = MemoryBackend().results()
+    rig.options["results"] = results
+    old = Fence("old", 1, 1)
+
+    async def main():
+        rig.options["results"].clock = rig.tasks.clock
+        await results.open()
+        await results.put([(old, StoredResult(value=b"x", keep=SECOND))])
+        engine = rig.make()
+        await rig.tasks.open()
+        await engine.start()
+        running = asyncio.ensure_future(engine.run())
+        await asyncio.sleep(120)
+        engine.stop()
+        await running
+        await results.open()
+        return await results.purge(1000)
+
+    assert simulate(main) == 0

@@ -6,7 +6,6 @@ A name of an exception that nothing can have is refused: it would be a rule that
 from __future__ import annotations
 
 import builtins
-import math
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
@@ -67,7 +66,7 @@ def retries_of(policy: Any) -> Retries:
 
 def _factor(value: Any) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not 1 <= value <= MAX_FACTOR:
+    if not number or not 1 <= value <= MAX_FACTOR:  # nan is in no range
         raise InvalidOption("retry.factor", f"{value!r:.80} is not a number from 1 to {MAX_FACTOR:.0f}")
     return float(value)
 
