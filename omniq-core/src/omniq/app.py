@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from omniq.client.handles import AsyncHandle, Completed, handles_of
-from omniq.client.looking import Filter
+from omniq.client.looking import Filter, ids_of
 from omniq.client.once import once
 from omniq.client.options import DeclareOptions, judged
 from omniq.client.queue import AsyncTaskQueue, Page
@@ -195,7 +195,7 @@ class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
 
     def handle(self, task_id: str) -> AsyncHandle[Any]:
         """Give a handle for an id."""
-        return AsyncHandle(self.queue, task_id)
+        return AsyncHandle(self.queue, ids_of(task_id)[0])
 
     async def gather(
         self, handles: Iterable[AsyncHandle[R]], *, timeout: Duration | None = None, allow_wait: bool = False

@@ -237,3 +237,23 @@ def abs_of(n: int) -> int:
 def test_a_function_without_a_name_is_told_to_move():
     with pytest.raises(UnnamedTask, match="move it to the top level"):
         task(lambda: 1)
+
+
+ASKED = {
+    "after": (lambda oq: oq.tasks(after="garbage"), "'garbage' is no place in this list; take it from the page before"),
+    "after number": (lambda oq: oq.tasks(after=5), "5 is no place in this list"),
+    "get_task": (lambda oq: oq.get_task(5), "a int is no id; pass the text of a handle's id"),
+    "get_result": (lambda oq: oq.get_result(b"x"), "a bytes is no id|a int is no id"),
+    "cancel": (lambda oq: oq.cancel(5), "a int is no id"),
+    "delete": (lambda oq: oq.delete([None]), "a NoneType is no id"),
+}
+
+
+@pytest.mark.parametrize(("ask", "text"), ASKED.values(), ids=ASKED)
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+async def test_what_is_no_id_and_no_place_is_refused_by_name(tmp_path, store, ask, text):
+    async with AsyncOmniQ("memory://" if store == "memory" else f"sqlite:///{tmp_path}/jobs.db") as app:
+        with pytest.raises(InvalidOption, match=text):
+            await ask(app)
+        with pytest.raises(InvalidOption, match="a int is no id"):
+            app.handle(5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -16,7 +16,7 @@ from omniq.models.task import Task
 from omniq.models.values import Duration, Micros, at_micros, span, to_datetime
 from omniq.storage.records import TaskRecord, Where
 
-__all__ = ("Filter", "Which", "as_task", "states_of", "where")
+__all__ = ("Filter", "Which", "as_task", "ids_of", "states_of", "where")
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +53,19 @@ def where(which: Filter, now: Micros) -> Where:
         tag=which.tag,
         since=start,
     )
+
+
+def ids_of(given: str | Iterable[str]) -> list[str]:
+    """List the ids of tasks.
+
+    Raises:
+        InvalidOption: one is no text.
+    """
+    listed: list[Any] = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+    for one in listed:
+        if not isinstance(one, str):
+            raise InvalidOption("id", f"a {type(one).__name__} is no id; pass the text of a handle's id")
+    return listed
 
 
 def states_of(given: State | str | Iterable[State | str] | None) -> frozenset[State]:

@@ -11,7 +11,7 @@ import msgspec
 
 from omniq.caller import warn_caller
 from omniq.client.handles import AsyncHandle
-from omniq.client.looking import Filter, as_task, where
+from omniq.client.looking import Filter, as_task, ids_of, where
 from omniq.client.options import Defaults, check_options, resolve
 from omniq.client.queue_options import QueueOptions, options_of_queues
 from omniq.client.results import AsyncResultStorage
@@ -21,7 +21,7 @@ from omniq.client.verbs import AsyncVerbs
 from omniq.config.configured import Configured, serializer_of
 from omniq.config.resolve import Config, Places, places
 from omniq.direct import is_direct
-from omniq.errors import IdConflict, NotSupported, StoreUnavailable, UniqueConflict, UnnamedTask
+from omniq.errors import IdConflict, InvalidOption, NotSupported, StoreUnavailable, UniqueConflict, UnnamedTask
 from omniq.models.call import Call
 from omniq.models.task import Task as TaskInfo
 from omniq.models.values import whole
@@ -176,14 +176,19 @@ class AsyncTaskQueue(AsyncVerbs, Configured):
 
     async def get_task(self, task_id: str) -> TaskInfo | None:
         """Give the record of one task, None for an unknown one."""
-        record = (await (await self._open()).get([task_id]))[0]
+        record = (await (await self._open()).get(ids_of(task_id)))[0]
         return None if record is None else as_task(record)
 
     async def tasks(self, which: Filter, *, limit: int = 100, after: str | None = None) -> Page:
         """Give a page of tasks, newest first."""
         whole("limit", limit, 1, MAX_PAGE)
         store = await self._open()
-        found = await store.list(where(which, await store.server_now()), limit=limit, after=after)
+        chosen = where(which, await store.server_now())
+        try:
+            found = await store.list(chosen, limit=limit, after=None if after is None else str(after))
+        except ValueError:  # a place is a store's own word
+            text = f"{after!r:.60} is no place in this list; take it from the page before"
+            raise InvalidOption("after", text) from None
         return Page([as_task(record) for record in found.items], found.next)
 
     async def stats(self, queues: Sequence[str] | None = None) -> list[QueueStats]:

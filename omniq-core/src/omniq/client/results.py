@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
+from omniq.client.looking import ids_of
 from omniq.client.stores import Stores
 from omniq.config.configured import Configured, serializer_of
 from omniq.config.resolve import Config, places
@@ -77,7 +78,7 @@ class AsyncResultStorage(Configured):
 
     async def get(self, task_id: str) -> TaskResult[Any] | None:
         """Give how a task ended; None while it has not, or when it is unknown."""
-        record = (await self._records([task_id]))[0]
+        record = (await self._records(ids_of(task_id)))[0]
         if record is None or not record.state.terminal:
             return None
         expired = await self._is_expired(record)
