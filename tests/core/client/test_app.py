@@ -39,6 +39,10 @@ def state_of_the_lifespan() -> str:
     return omniq.current().state
 
 
+def metadata_of_the_task() -> dict[str, str]:
+    return omniq.current().metadata
+
+
 starts: list[int] = []
 
 
@@ -249,6 +253,14 @@ async def test_the_lifespan_is_entered_once_a_worker_and_seen_inside(url):
 
         assert await handle == "pool"
     assert entered == [1, 2]
+
+
+async def test_a_body_reads_the_metadata_of_its_task(app):
+    said = await app.options(metadata={"tenant": "a"}).enqueue(metadata_of_the_task)
+    plain = await app.enqueue(metadata_of_the_task)
+    await app.run_until_idle()
+
+    assert (await said, await plain) == ({"tenant": "a"}, {})
 
 
 async def test_a_held_unique_key_gives_its_holder_or_raises(app):
