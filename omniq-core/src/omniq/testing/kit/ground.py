@@ -84,9 +84,9 @@ class Ground:
 
 async def run_cases(
     cases: type[Ground], place: Callable[[], Factory[Any]], only: Callable[[str], bool] = lambda _: True
-) -> dict[str, Exception | AssertionError | None]:
+) -> dict[str, BaseException | None]:
     """Run a conformance class without pytest, each case in a fresh place; give what each one raised."""
-    outcome: dict[str, Exception | AssertionError | None] = {}
+    outcome: dict[str, BaseException | None] = {}
     for name in sorted(name for name in dir(cases) if name.startswith("test_") and only(name)):
         case = getattr(cases(), name)
         factory = place()
@@ -101,7 +101,7 @@ async def run_cases(
                 answer = case(**given)
                 if inspect.isawaitable(answer):
                     await answer
-        except Exception as error:
+        except (Exception, pytest.fail.Exception) as error:
             outcome[name] = error
         else:
             outcome[name] = None

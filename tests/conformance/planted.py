@@ -1,13 +1,18 @@
-"""The kit has teeth: each planted fault is caught by the cases that are named for it."""
+"""Faults to plant: thin wrappers around a real store, of whatever kind, that break one behaviour each.
+
+`CAUGHT` names the cases of the kit that are there for it. The five that a queue must never have are `CARDINAL`.
+"""
+
+from __future__ import annotations
 
 import msgspec
-import pytest
 
-from omniq.builtin.memory import MemoryBackend
 from omniq.models.states import State
+from omniq.storage.base import Feature
 from omniq.storage.records import EnqueueAnswer, Fence, Refusal
-from omniq.testing import FaultyStore, QueueConformance
-from omniq.testing.kit.ground import run_cases
+from omniq.testing import FaultyStore
+
+__all__ = ("CARDINAL", "CAUGHT", "NEEDS")
 
 
 class GivesTwice(FaultyStore):
@@ -200,22 +205,7 @@ CAUGHT = {
     },
 }
 
-
-def place(store):
-    return lambda: lambda project: store(MemoryBackend(project=project).tasks())
-
-
-@pytest.mark.parametrize("store", CAUGHT, ids=lambda store: store.__name__)
-async def test_a_planted_fault_is_caught_by_the_cases_named_for_it(store):
-    outcome = await run_cases(QueueConformance, place(store), CAUGHT[store].__contains__)
-
-    passed = {name for name, error in outcome.items() if error is None}
-    assert (set(outcome), passed) == (CAUGHT[store], set())
-
-
-async def test_without_a_fault_the_same_cases_pass():
-    named = set.union(*CAUGHT.values())
-
-    outcome = await run_cases(QueueConformance, place(FaultyStore), named.__contains__)
-
-    assert outcome == dict.fromkeys(sorted(named))
+CARDINAL = (GivesTwice, ForgetsTheClaimId, WrongOrder, LeaksKeys, ExpiresEarly)
+"""Double claim, lost fence check, wrong order, leaked unique key, early expiry."""
+NEEDS = {ForgetsFollowUps: Feature.FOLLOW_UPS, ForgetsEdges: Feature.EDGES, WritesBlindly: Feature.KV}
+"""What a store must have for the fault to show."""

@@ -1,0 +1,79 @@
+"""The kit and the machine have teeth on every store: a planted fault is caught by what is named for it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+from benches import BENCHES
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from planted import CARDINAL, CAUGHT, NEEDS
+
+from omniq.storage.base import Feature
+from omniq.testing import FaultyStore, QueueConformance
+from omniq.testing.kit.ground import PROJECT, run_cases
+from omniq.testing.machine import lockstep
+
+QUICK = settings(
+    max_examples=200,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+on_every_bench = pytest.mark.parametrize("bench", BENCHES, ids=str)
+
+
+def named(fault):
+    return fault.__name__
+
+
+def place(stack, bench, wrapper):
+    """Give what makes fresh places whose stores are wrapped."""
+
+    def fresh():
+        factory = bench.factory(stack)
+        return lambda project: wrapper(factory(project))
+
+    return fresh
+
+
+@on_every_bench
+@pytest.mark.parametrize("fault", CAUGHT, ids=named)
+async def test_a_planted_fault_is_caught_by_the_cases_named_for_it(bench, fault):
+    with ExitStack() as stack:
+        needed = NEEDS.get(fault, Feature.NONE)
+        if missing := needed & ~bench.factory(stack)(PROJECT).capabilities.features:
+            pytest.skip(f"{bench} declares not to have {missing.name}")
+
+        outcome = await run_cases(QueueConformance, place(stack, bench, fault), CAUGHT[fault].__contains__)
+
+    passed = {name for name, error in outcome.items() if error is None}
+    assert passed == set()
+    assert outcome, "no case that is named for this fault fits this store"
+
+
+@on_every_bench
+@pytest.mark.parametrize("fault", CARDINAL, ids=named)
+def test_a_planted_fault_is_caught_by_the_machine(bench, fault):
+    machine = lockstep(lambda stack: fault(bench.factory(stack)(PROJECT)))
+
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(machine, settings=QUICK)
+
+
+@on_every_bench
+async def test_without_a_fault_the_same_cases_pass(bench):
+    every = set.union(*CAUGHT.values())
+    with ExitStack() as stack:
+        outcome = await run_cases(QueueConformance, place(stack, bench, FaultyStore), every.__contains__)
+
+    assert {name for name, error in outcome.items() if error is not None} == set()
+
+
+def test_every_case_that_is_named_for_a_fault_exists():
+    assert {name for names in CAUGHT.values() for name in names} <= set(dir(QueueConformance))
