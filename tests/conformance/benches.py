@@ -13,7 +13,7 @@ __all__ = ("BENCHES", "MEMORY", "SQLITE")
 
 def _file(stack: ExitStack) -> str:
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="omniq-bench-", ignore_cleanup_errors=True))
-    return f"sqlite://{folder}/jobs.db"
+    return f"sqlite:///{folder}/jobs.db"
 
 
 MEMORY = Bench(name="memory", url=lambda stack: "memory://", roles=frozenset(Role) - {Role.WORKER}, private=True)
