@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import msgspec
-import planted
+import plant
 
 import omniq
 from omniq import AsyncOmniQ
@@ -24,7 +24,7 @@ from omniq.models.values import Micros
 from omniq.testing.history import Event, Kind
 
 if os.environ.get("CHAOS_PLANT") == "unfenced":
-    planted.take_the_fence_from_sqlite()
+    plant.take_the_fence_from_sqlite()
 
 oq = AsyncOmniQ()
 

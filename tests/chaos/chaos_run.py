@@ -22,6 +22,7 @@ import msgspec
 from arenas import ARENAS, Arena
 from field import Field, Log, Plan
 from proof import write_proof
+from zombie import haunt
 
 from omniq.errors import StoreUnavailable
 from omniq.models.states import Reason
@@ -45,6 +46,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     violations: list[Violation]
     stale_values: list[str]
     """Tasks whose value is not that of the attempt which their record names."""
+    unfenced: list[str]
+    """Tasks for which the store believed a holder that had lost them."""
     states: dict[str, int]
     faults: dict[str, int]
     repeats: dict[str, int]
@@ -55,7 +58,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def right(self) -> bool:
         good = self.states.get("succeeded", 0) + self.states.get(THREE_CRASHES, 0)
-        return not self.violations and not self.stale_values and good == self.tasks
+        return not (self.violations or self.stale_values or self.unfenced) and good == self.tasks
 
 
 async def run(arena: Arena, folder: Path, plan: Plan) -> Outcome:
@@ -69,7 +72,7 @@ async def run(arena: Arena, folder: Path, plan: Plan) -> Outcome:
         await producer.send(plan.tasks // 2)
         field = Field(folder, plan, log, arena.server, producer.long)
         try:
-            await _until_all_ended(oq, field, plan, producer, log)
+            unfenced = await _until_all_ended(oq, field, plan, producer, log)
         finally:
             field.close()
         # A worker that drains may still write, so every record is read once more: another ending is a second.
@@ -81,6 +84,7 @@ async def run(arena: Arena, folder: Path, plan: Plan) -> Outcome:
     return Outcome(
         violations=judged.violations,
         stale_values=stale,
+        unfenced=unfenced,
         states=states,
         faults=Counter(event.kind.value for event in events if not event.task),
         repeats={cause.value: count for cause, count in judged.repeats.items()},
@@ -114,28 +118,33 @@ class _Producer:
             await asyncio.sleep(0.01)
 
 
-async def _until_all_ended(oq: Any, field: Field, plan: Plan, producer: _Producer, log: Log) -> None:
+async def _until_all_ended(oq: Any, field: Field, plan: Plan, producer: _Producer, log: Log) -> list[str]:
+    """Drive the field until nothing is left to do; give the tasks for which a zombie was believed."""
     sending = asyncio.create_task(producer.send_the_rest())
+    zombies: list[asyncio.Task[list[str]]] = []
     try:
         last, moved_at, looked_at = -1, time.monotonic(), 0.0
         seen: set[str] = set()
         while True:
             done = await _count_ended(oq, last)
             field.step(done)
+            while len(zombies) < field.zombies:
+                zombies.append(asyncio.create_task(haunt(oq.queue.store, log, f"zombie-{len(zombies)}")))
             now = time.monotonic()
             if now - looked_at > LOOK_EVERY:
                 looked_at = now
                 seen |= await _read(oq, [id_ for id_ in producer.ids if id_ not in seen], log)
             if done >= plan.tasks and field.ended():
-                return
+                return [task for zombie in zombies for task in await zombie]
             if done != last:
                 last, moved_at = done, now
             elif now - moved_at > FUSE:
                 raise RuntimeError(f"stuck at {done} of {plan.tasks}; the workers say:\n{field.tails()}")
             await asyncio.sleep(0.02)
     finally:
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
+        for one in (sending, *zombies):
+            one.cancel()
+        await asyncio.gather(sending, *zombies, return_exceptions=True)
 
 
 async def _count_ended(oq: Any, last: int) -> int:

@@ -41,6 +41,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     stops: int = 2
     outages: int = 1
     """How often the store is taken away and brought back."""
+    zombies: int = 2
+    """How many holders claim, fall silent and settle when others run their tasks."""
     lease: float = 1.0
     frozen_for: float = 2.5
     down_for: float = 2.0
@@ -130,12 +132,14 @@ class Field:
         self._number = 0
         self._random = random.Random(plan.seed)
         self.workers = [self._start() for _ in range(plan.workers)]
-        order = ["kill"] * plan.kills + ["stop"] * plan.stops + ["outage"] * plan.outages
+        order = ["kill"] * plan.kills + ["stop"] * plan.stops + ["outage"] * plan.outages + ["zombie"] * plan.zombies
         self._random.shuffle(order)
         self._due = [(plan.tasks * (place + 1) // (len(order) + 2), what) for place, what in enumerate(order)]
         self._frozen: list[tuple[Worker, float]] = []
         self._down_since: float | None = None
         self._waits_since: float | None = None
+        self.zombies = 0
+        """How many are to be about by now; who drives the run raises them."""
 
     def step(self, done: int) -> None:
         """End what has lasted for long enough, and do the next fault if progress has come to it."""
@@ -170,6 +174,9 @@ class Field:
 
     def _do(self, what: str) -> bool:
         """Do one fault; False where its moment has not come."""
+        if what == "zombie":
+            self.zombies += 1
+            return True
         if what == "outage":
             if self._down_since is not None or self._frozen:
                 return False

@@ -59,6 +59,7 @@ def _page(name: str, facts: dict[str, Any], plan: Any, outcome: Any) -> str:
         ("lost", sum(one.what == "accepted and never finished" for one in outcome.violations)),
         ("finished twice", sum(one.what == "finished twice" for one in outcome.violations)),
         ("values of a superseded attempt", len(outcome.stale_values)),
+        ("outcomes taken from who had lost the task", len(outcome.unfenced)),
         ("all broken promises", len(outcome.violations)),
         ("second starts", again),
         *((f"  because {cause}", count) for cause, count in sorted(outcome.repeats.items())),
