@@ -11,22 +11,6 @@ nox.options.reuse_existing_virtualenvs = True
 
 MEMBERS = ("omniq-core", "omniq-sqlite")
 GROUPS = nox.project.load_toml("pyproject.toml")
-LARGE = [
-    "--tasks",
-    "20000",
-    "--workers",
-    "4",
-    "--kills",
-    "50",
-    "--stops",
-    "20",
-    "--outages",
-    "4",
-    "--zombies",
-    "20",
-    "--proof",
-    "proof",
-]
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -68,7 +52,7 @@ def demo(session: nox.Session) -> None:
 def chaos(session: nox.Session) -> None:
     """Workers killed and frozen, stores taken away; by default the large figure, into proof/."""
     install(session, "test")
-    session.run("python", "tests/chaos/chaos_run.py", *(session.posargs or LARGE))
+    session.run("python", "tests/chaos/chaos_run.py", *(session.posargs or ("--large", "--proof", "proof")))
 
 
 @nox.session(venv_backend="none")

@@ -1,6 +1,7 @@
 """Runs workers, kills and freezes them, takes their store away, and judges what they wrote down.
 
-    python tests/chaos/chaos_run.py --tasks 20000 --workers 4 --kills 50 --stops 20 --proof proof
+    python tests/chaos/chaos_run.py --tasks 2000 --kills 10
+    python tests/chaos/chaos_run.py --large --proof proof
 
 Half of the tasks are there before the first worker; the rest is enqueued while the faults come.
 """
@@ -38,6 +39,8 @@ THREE_CRASHES = "failed after three crashes"
 """The state of a task that was hit in three attempts: what the engine promises to do with it."""
 BATCH = 50
 """Tasks of one enqueue during the run."""
+
+LARGE = Plan(tasks=20_000, workers=4, kills=50, stops=20, outages=4, zombies=20, long_every=200)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,11 +192,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arena", choices=sorted(ARENAS), default="sqlite")
     parser.add_argument("--proof", type=Path, help="folder that takes the report, as text and as JSON")
+    parser.add_argument("--large", action="store_true", help="begin with the figures of a release")
     for field in msgspec.structs.fields(Plan):
-        parser.add_argument(f"--{field.name.replace('_', '-')}", type=field.type, default=field.default)
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=field.type, help=f"default: {field.default}")
     options = vars(parser.parse_args())
     name, folder_of_proof = options.pop("arena"), options.pop("proof")
-    plan = Plan(**options)
+    plan = LARGE if options.pop("large") else Plan()
+    plan = msgspec.structs.replace(plan, **{key: value for key, value in options.items() if value is not None})
     with tempfile.TemporaryDirectory(prefix="omniq-chaos-") as folder, ARENAS[name](Path(folder)) as arena:
         began = time.monotonic()
         outcome = asyncio.run(run(arena, Path(folder), plan))

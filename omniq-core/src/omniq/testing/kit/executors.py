@@ -16,6 +16,7 @@ from omniq.execution.context import Context, active, current
 from omniq.execution.executor import Executor, Job
 from omniq.models.values import new_id
 from omniq.storage.records import ClaimedTask, Fence
+from omniq.testing.kit.guard import Guarded
 from omniq.testing.kit.words import FUSE
 
 __all__ = ("ExecutorConformance", "ExecutorFactory", "job")
@@ -89,13 +90,14 @@ async def run(executor: Executor, one: Job) -> Any:
     return await asyncio.wait_for(asyncio.create_task(execution()), FUSE)
 
 
-class ExecutorConformance:
+class ExecutorConformance(Guarded):
     """Every case of a worker kind. Subclass it and override `kind`: a callable from concurrency to Executor.
 
     A kind whose bodies run in another process sets `shares_memory = False`: barriers of this process do not
     reach them, so the cases that need one are for its own tests.
     """
 
+    kept = frozenset({"executor"})
     shares_memory = True
 
     @pytest.fixture

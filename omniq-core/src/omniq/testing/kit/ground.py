@@ -16,6 +16,7 @@ import pytest
 
 from omniq.storage.base import BaseStore, Feature
 from omniq.testing.clock import VirtualClock
+from omniq.testing.kit.guard import Guarded
 
 __all__ = ("PROJECT", "Factory", "Ground", "lacks", "requires", "run_cases")
 
@@ -58,8 +59,10 @@ def unfit(case: Callable[..., Any], store: BaseStore) -> str | None:
     return None
 
 
-class Ground:
+class Ground(Guarded):
     """Fixtures of every store's conformance class."""
+
+    kept = frozenset({"clock", "store"})
 
     @pytest.fixture
     def factory(self) -> Factory[Any]:
