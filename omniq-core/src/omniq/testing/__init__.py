@@ -13,11 +13,21 @@ from typing import TYPE_CHECKING, Any
 from omniq.testing.clock import VirtualClock
 
 if TYPE_CHECKING:
-    from omniq.testing.faults import FaultyStore
-    from omniq.testing.kit import ExecutorConformance, QueueConformance, ResultConformance
+    from omniq.testing.faults import FaultyEventStorage, FaultyResultStorage, FaultyStore
+    from omniq.testing.kit import (
+        CrashConformance,
+        EventConformance,
+        ExecutorConformance,
+        QueueConformance,
+        ResultConformance,
+    )
 
 __all__ = (
+    "CrashConformance",
+    "EventConformance",
     "ExecutorConformance",
+    "FaultyEventStorage",
+    "FaultyResultStorage",
     "FaultyStore",
     "QueueConformance",
     "ResultConformance",
@@ -25,7 +35,11 @@ __all__ = (
 )
 
 _HOME = {
+    "CrashConformance": "omniq.testing.kit",
+    "EventConformance": "omniq.testing.kit",
     "ExecutorConformance": "omniq.testing.kit",
+    "FaultyEventStorage": "omniq.testing.faults",
+    "FaultyResultStorage": "omniq.testing.faults",
     "FaultyStore": "omniq.testing.faults",
     "QueueConformance": "omniq.testing.kit",
     "ResultConformance": "omniq.testing.kit",
