@@ -8,10 +8,11 @@ import pytest
 from benches import BENCHES
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from planted import CARDINAL, CAUGHT, NEEDS
+from planted import CARDINAL, CAUGHT, CAUGHT_EVENTS, CAUGHT_RESULTS, NEEDS
 
+from omniq.plugins.provider import Role
 from omniq.storage.base import Feature
-from omniq.testing import FaultyStore, QueueConformance
+from omniq.testing import EventConformance, FaultyStore, QueueConformance, ResultConformance
 from omniq.testing.kit.ground import PROJECT, run_cases
 from omniq.testing.machine import lockstep
 
@@ -32,11 +33,11 @@ def named(fault):
     return fault.__name__
 
 
-def place(stack, bench, wrapper):
+def place(stack, bench, wrapper, role=Role.TASKS):
     """Give what makes fresh places whose stores are wrapped."""
 
     def fresh():
-        factory = bench.factory(stack)
+        factory = bench.factory(stack, role)
         return lambda project: wrapper(factory(project))
 
     return fresh
@@ -55,6 +56,27 @@ async def test_a_planted_fault_is_caught_by_the_cases_named_for_it(bench, fault)
     passed = {name for name, error in outcome.items() if error is None}
     assert passed == set()
     assert outcome, "no case that is named for this fault fits this store"
+
+
+@on_every_bench
+@pytest.mark.parametrize(
+    ("fault", "role", "conformance", "cases"),
+    [
+        pytest.param(fault, role, conformance, cases, id=fault.__name__)
+        for role, conformance, caught in (
+            (Role.RESULTS, ResultConformance, CAUGHT_RESULTS),
+            (Role.EVENTS, EventConformance, CAUGHT_EVENTS),
+        )
+        for fault, cases in caught.items()
+    ],
+)
+async def test_a_fault_of_another_role_is_caught_by_the_cases_named_for_it(bench, fault, role, conformance, cases):
+    if role not in bench.roles:
+        pytest.skip(f"{bench} is no {role.value}")
+    with ExitStack() as stack:
+        outcome = await run_cases(conformance, place(stack, bench, fault, role), cases.__contains__)
+
+    assert {name for name, error in outcome.items() if error is not None} == cases
 
 
 @on_every_bench

@@ -9,7 +9,7 @@ from omniq.storage.records import TOMBSTONE, Refusal
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.testing.clock import VirtualClock
 from omniq.testing.kit.ground import Ground, requires
-from omniq.testing.kit.words import draft, end, enqueue, ids_of, record, settle, states, take, take_one
+from omniq.testing.kit.words import declares, draft, end, enqueue, ids_of, record, settle, states, take, take_one
 
 __all__ = ("TtlCases",)
 
@@ -108,6 +108,21 @@ class TtlCases(Ground):
 
         assert await sweep_all(store) == ([], 1)
         assert await states(store, [task_id]) == [None]
+
+    async def test_whatever_way_a_task_ended_it_is_purged_after_its_keep(
+        self, store: BaseTaskQueue, clock: VirtualClock
+    ) -> None:
+        ended = [await end(store, state, keep=HOUR) for state in (State.SUCCEEDED, State.FAILED, State.CANCELLED)]
+        if declares(store, Feature.EDGES):
+            ended += await enqueue(store, draft(keep=HOUR, parents=(ended[1],)))
+        ended += await enqueue(store, draft(keep=HOUR, ttl=SECOND))
+        clock.step(SECOND)
+        await sweep_all(store)
+        assert None not in await states(store, ended)
+        clock.step(HOUR)
+
+        assert await sweep_all(store) == ([], len(ended))
+        assert set(await states(store, ended)) == {None}
 
     async def test_every_finished_record_stays_ten_minutes(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         task = draft(keep=0)
