@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+import msgspec
 import pytest
 from benches import BENCHES
 from hypothesis import HealthCheck, Phase, settings
@@ -25,6 +26,9 @@ QUICK = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+
+OPTIONAL = (Feature.EDGES, Feature.FOLLOW_UPS, Feature.WINDOW_KEYS, Feature.KV)
+"""What a store may lack, and then must refuse by name."""
 
 on_every_bench = pytest.mark.parametrize("bench", BENCHES, ids=str)
 
@@ -86,6 +90,31 @@ def test_a_planted_fault_is_caught_by_the_machine(bench, fault):
 
     with pytest.raises(AssertionError):
         run_state_machine_as_test(machine, settings=QUICK)
+
+
+class Lying(FaultyStore):
+    """Declares the opposite of one feature."""
+
+    about = Feature.NONE
+
+    @property
+    def capabilities(self):
+        honest = self.inner.capabilities
+        return msgspec.structs.replace(honest, features=honest.features ^ self.about)
+
+
+@on_every_bench
+@pytest.mark.parametrize("feature", OPTIONAL, ids=lambda feature: feature.name)
+async def test_a_store_that_declares_the_opposite_is_found_out(bench, feature):
+    def asks_about_it(name):
+        case = getattr(QueueConformance, name)
+        return feature in (getattr(case, "wants", None), getattr(case, "lacks", None))
+
+    liar = type("Liar", (Lying,), {"about": feature})
+    with ExitStack() as stack:
+        outcome = await run_cases(QueueConformance, place(stack, bench, liar), asks_about_it)
+
+    assert any(error is not None for error in outcome.values())
 
 
 @on_every_bench
