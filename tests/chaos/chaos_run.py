@@ -40,7 +40,7 @@ THREE_CRASHES = "failed after three crashes"
 BATCH = 50
 """Tasks of one enqueue during the run."""
 
-LARGE = Plan(tasks=20_000, workers=4, kills=50, stops=20, outages=4, zombies=20, long_every=200)
+LARGE = Plan(tasks=20_000, workers=4, kills=50, stops=20, outages=4, zombies=20)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -47,9 +47,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     frozen_for: float = 2.5
     down_for: float = 2.0
     milliseconds: int = 30
-    long_every: int = 50
+    long_every: int = 100
     """Every so many tasks one takes `long_milliseconds`."""
-    long_milliseconds: int = 4000
+    long_milliseconds: int = 2000
     concurrency: int = 5
     seed: int = 1
 
