@@ -16,7 +16,9 @@ def _file(stack: ExitStack) -> str:
     return f"sqlite:///{folder}/jobs.db"
 
 
-MEMORY = Bench(name="memory", url=lambda stack: "memory://", roles=frozenset(Role) - {Role.WORKER}, private=True)
-SQLITE = Bench(name="sqlite", url=_file, roles=frozenset({Role.TASKS, Role.RESULTS}))
+STORES = frozenset({Role.TASKS, Role.RESULTS, Role.EVENTS})
+
+MEMORY = Bench(name="memory", url=lambda stack: "memory://", roles=STORES)
+SQLITE = Bench(name="sqlite", url=_file, roles=STORES)
 
 BENCHES = (MEMORY, SQLITE)

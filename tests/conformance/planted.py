@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from omniq.models.states import State
@@ -12,7 +14,7 @@ from omniq.storage.base import Feature
 from omniq.storage.records import EnqueueAnswer, Fence, Refusal
 from omniq.testing import FaultyEventStorage, FaultyResultStorage, FaultyStore
 
-__all__ = ("CARDINAL", "CAUGHT", "CAUGHT_EVENTS", "CAUGHT_RESULTS", "NEEDS")
+__all__ = ("CARDINAL", "CAUGHT", "CAUGHT_EVENTS", "CAUGHT_RESULTS", "LIES")
 
 
 class GivesTwice(FaultyStore):
@@ -190,6 +192,29 @@ class NeverPurges(FaultyStore):
         return msgspec.structs.replace(await self.inner.sweep(limit), purged=0)
 
 
+class Suspends(FaultyStore):
+    """Hands the loop over in every call, as a store that talks to a server must."""
+
+    async def _pass(self, operation, args, kwargs):
+        await asyncio.sleep(0)
+        return await super()._pass(operation, args, kwargs)
+
+
+class ListsByChance(FaultyStore):
+    """Gives a page in no order that means anything."""
+
+    async def list(self, where, *, limit=100, after=None):
+        page = await self.inner.list(where, limit=limit, after=after)
+        return msgspec.structs.replace(page, items=sorted(page.items, key=lambda one: hash(one.id)))
+
+
+class OffersTransactions(FaultyStore):
+    """Has what would join a transaction, and does not declare it."""
+
+    async def enqueue_in(self, connection, tasks):
+        return await self.inner.enqueue(tasks)
+
+
 class FindsByTaskAlone(FaultyResultStorage):
     """Serves the latest result of a task, whoever left it."""
 
@@ -316,20 +341,26 @@ CAUGHT_RESULTS = {
 }
 CAUGHT_EVENTS = {
     WritesEventsTwice: {
-        "test_an_event_whose_id_is_there_is_left_alone",
-        "test_a_call_that_comes_twice_or_again_after_a_lost_reply_changes_nothing",
+        "test_an_event_sent_again_is_there_once",
+        "test_a_call_in_bad_weather_leaves_what_one_call_leaves",
     },
     LosesTheReadersPlace: {
-        "test_a_reader_that_goes_on_sees_what_came_later_and_only_that",
-        "test_pages_cover_everything_once",
+        "test_a_reader_goes_on_where_it_stopped",
+        "test_pages_of_any_size_give_everything_once",
     },
     PurgesWhatIsYoung: {
-        "test_a_purge_removes_what_is_older_and_stops_at_its_limit",
-        "test_a_call_that_comes_twice_or_again_after_a_lost_reply_changes_nothing",
+        "test_old_events_are_purged_oldest_first_in_bounded_steps",
+        "test_a_call_in_bad_weather_leaves_what_one_call_leaves",
     },
 }
 
 CARDINAL = (GivesTwice, ForgetsTheClaimId, WrongOrder, LeaksKeys, ExpiresEarly)
 """Double claim, lost fence check, wrong order, leaked unique key, early expiry."""
-NEEDS = {ForgetsFollowUps: Feature.FOLLOW_UPS, ForgetsEdges: Feature.EDGES, WritesBlindly: Feature.KV}
-"""What a store must have for the fault to show."""
+LIES = (
+    (Feature.DIRECT, Suspends),
+    (Feature.STRICT_ORDER, WrongOrder),
+    (Feature.INDEXED_LIST, ListsByChance),
+    (Feature.TRANSACTIONS, FaultyStore),
+    (Feature.NONE, OffersTransactions),
+)
+"""Features that are declared, and stores that do not have them; with none: one that has more than it says."""

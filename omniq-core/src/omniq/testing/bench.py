@@ -31,8 +31,6 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     url: Callable[[ExitStack], str]
     roles: frozenset[Role] = frozenset({Role.TASKS})
-    private: bool = False
-    """Nobody but the process that opened it can reach it."""
     examples: int = 200
     steps: int = 60
 

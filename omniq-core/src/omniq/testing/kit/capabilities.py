@@ -37,13 +37,11 @@ class HandleCases(Ground):
         assert fresh.capabilities.batch_atomic >= 1
         assert fresh.capabilities.max_payload >= 256 * 1024
         assert fresh.capabilities.durability in Durability
-        if Feature.EDGES in fresh.capabilities.features:
-            assert fresh.capabilities.max_parents >= 1
+        assert fresh.capabilities.max_parents >= 1
 
     async def test_joining_a_transaction_is_declared_where_it_is_offered(self, store: BaseTaskQueue) -> None:
         assert hasattr(store, "enqueue_in") == declares(store, Feature.TRANSACTIONS)
 
-    @requires(Feature.EDGES)
     async def test_a_child_may_have_as_many_parents_as_declared(self, store: BaseTaskQueue) -> None:
         count = min(store.capabilities.max_parents, MOST_PARENTS)
         parents = await enqueue(store, *(draft(queue="parents") for _ in range(count)))
@@ -137,7 +135,7 @@ class HandleCases(Ground):
 
         assert await states(store, [task.id for task in tasks]) == [State.READY] * 8
 
-    @requires(Feature.DIRECT | Feature.KV)
+    @requires(Feature.DIRECT)
     async def test_the_key_value_space_of_a_direct_store_is_direct_too(self, store: BaseTaskQueue) -> None:
         version = drive(store.kv_put("ns", "k", b"v"))
 

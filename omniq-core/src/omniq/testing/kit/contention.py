@@ -13,11 +13,10 @@ from typing import TypeVar
 
 from omniq.models.states import Counter, State
 from omniq.models.values import HOUR, new_claim_id
-from omniq.storage.base import Feature
 from omniq.storage.records import CancelAnswer, DeleteAnswer, Refusal, RequeueAnswer, Trouble
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.testing.clock import VirtualClock
-from omniq.testing.kit.ground import Ground, requires
+from omniq.testing.kit.ground import Ground
 from omniq.testing.kit.words import (
     LEASE,
     draft,
@@ -236,7 +235,6 @@ class ContentionCases(Ground):
 
         assert sorted(one for answer in swept for one, _ in answer.ended) == sorted(written)
 
-    @requires(Feature.EDGES)
     async def test_parents_that_end_beside_each_other_release_their_child_once(self, store: BaseTaskQueue) -> None:
         async with handles(store, 4) as stores:
             for n in range(ROUNDS):
@@ -249,7 +247,6 @@ class ContentionCases(Ground):
                 claims = await race(take(handle, queues=[f"kids{n}"]) for handle in stores)
                 assert [one for claimed in claims for one in ids_of(claimed.tasks)] == [child]
 
-    @requires(Feature.KV)
     async def test_of_many_writers_of_one_version_one_wins_and_the_entry_is_its(self, store: BaseTaskQueue) -> None:
         async with handles(store, 3) as stores:
             expect = 0

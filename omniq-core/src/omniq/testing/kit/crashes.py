@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -54,7 +55,8 @@ class Child:
 
     async def kill(self) -> None:
         """Kill it, and take in what it had said by then."""
-        self._process.kill()
+        with suppress(ProcessLookupError):  # it had come to its end
+            self._process.kill()
         await self.hear(lambda said: False)
         await self._process.wait()
 

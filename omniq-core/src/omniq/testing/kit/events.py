@@ -1,29 +1,39 @@
-"""Cases of an event store: an append-only history, read by filters, with a bounded age."""
+"""Cases of an event store: a history that is appended to, read by filters from any place, and bounded in age."""
 
 from __future__ import annotations
 
 import asyncio
-import uuid
 from typing import Any
 
-import msgspec
+import pytest
 
+from omniq.direct import drive
 from omniq.models.event import EventType, TaskEvent
-from omniq.models.values import HOUR, SECOND, Micros
+from omniq.models.values import SECOND, Micros, new_id
+from omniq.storage.base import Feature
 from omniq.storage.events import BaseEventStorage, EventFilter
-from omniq.testing.clock import START, VirtualClock
+from omniq.testing.clock import VirtualClock
 from omniq.testing.faults import FaultyEventStorage
-from omniq.testing.kit.ground import PROJECT, Factory, Ground
+from omniq.testing.kit.ground import PROJECT, Factory, Ground, requires
 
 __all__ = ("EventConformance",)
 
+START: Micros = 1_800_000_000 * SECOND
+ANY = EventFilter()
 
-def event(at: Micros = START, **changes: Any) -> TaskEvent:
-    return TaskEvent(**{"id": uuid.uuid4().hex, "type": EventType.COMPLETE, "at": at, **changes})
+
+def event(**changes: Any) -> TaskEvent:
+    fields: dict[str, Any] = {"type": EventType.ENQUEUED, "at": START, **changes}
+    return TaskEvent(**{"id": new_id(), **fields})
 
 
-async def read_all(store: BaseEventStorage, where: EventFilter, limit: int = 100) -> list[TaskEvent]:
-    """Walk every page to the end."""
+async def appended(store: BaseEventStorage, *events: TaskEvent) -> list[TaskEvent]:
+    await store.append(list(events))
+    return list(events)
+
+
+async def everything(store: BaseEventStorage, where: EventFilter = ANY, *, limit: int = 100) -> list[TaskEvent]:
+    """Read page by page to the end."""
     found: list[TaskEvent] = []
     after: str | None = None
     while True:
@@ -38,134 +48,163 @@ async def read_all(store: BaseEventStorage, where: EventFilter, limit: int = 100
 class EventConformance(Ground):
     """Every case of an event store. Subclass it and override the fixture `factory`, as for QueueConformance."""
 
-    async def test_an_event_reads_back_as_it_was_written(self, store: BaseEventStorage) -> None:
-        one = event(
-            type=EventType.RETRY,
-            task_id="t",
-            name="shop.mail:send",
-            queue="mail-1",
-            attempt=3,
-            worker="w",
-            schedule="s",
-            message='grün, it\'s "b"\n\x00',
-        )
-        await store.append([one])
+    async def test_an_event_comes_back_whole(self, store: BaseEventStorage) -> None:
+        full = event(
+            type=EventType.ERROR, task_id=new_id(), name="shop:send", queue="mail", attempt=3, worker="host-1",
+            schedule="nightly", message="ValueError: ü\x00'\"\n",
+        )  # fmt: skip
+        events = await appended(store, full, event())
 
-        assert (await store.read(EventFilter())).items == [one]
-
-    async def test_events_come_in_the_order_of_their_append_whatever_their_times(self, store: BaseEventStorage) -> None:
-        written = [event(START + at) for at in (5, 3, 9, 3)]
-        await store.append(written[:2])
-        await store.append(written[2:])
-
-        assert (await store.read(EventFilter())).items == written
+        assert await everything(store) == events
         await store.append([])
-        assert (await store.read(EventFilter())).items == written
+        assert await everything(store) == events
 
-    async def test_an_event_whose_id_is_there_is_left_alone(self, store: BaseEventStorage) -> None:
-        first, other = event(message="first"), event()
-        await store.append([first])
+    async def test_every_type_is_kept_apart(self, store: BaseEventStorage) -> None:
+        events = await appended(store, *(event(type=kind) for kind in EventType))
 
-        await store.append([other, msgspec.structs.replace(first, message="second"), other])
+        for one in events:
+            assert await everything(store, EventFilter(types=frozenset({one.type}))) == [one]
+        pair = frozenset({EventType.ERROR, EventType.RETRY})
+        assert {one.type for one in await everything(store, EventFilter(types=pair))} == pair
 
-        assert (await store.read(EventFilter())).items == [first, other]
-
-    async def test_each_filter_narrows_what_is_read(self, store: BaseEventStorage) -> None:
-        old = event(START, type=EventType.ENQUEUED, task_id="1", queue="a", name="m:one")
-        young = event(START + 10, type=EventType.COMPLETE, task_id="2", queue="b", name="m:two")
-        await store.append([old, young])
-
-        for where, expected in (
-            (EventFilter(), [old, young]),
-            (EventFilter(types=frozenset({EventType.ENQUEUED})), [old]),
-            (EventFilter(types=frozenset({EventType.ENQUEUED, EventType.COMPLETE})), [old, young]),
-            (EventFilter(types=frozenset({EventType.ERROR})), []),
-            (EventFilter(task_id="2"), [young]),
-            (EventFilter(queue="a"), [old]),
-            (EventFilter(name="m:two"), [young]),
-            (EventFilter(name="m"), []),
-            (EventFilter(since=START + 10), [young]),
-            (EventFilter(until=START + 10), [old]),
-            (EventFilter(queue="b", since=START + 11), []),
-            (EventFilter(queue="b", task_id="2", name="m:two", until=START + 11), [young]),
-        ):
-            assert await read_all(store, where) == expected, where
-
-    async def test_pages_cover_everything_once(self, store: BaseEventStorage) -> None:
-        written = [event(START + n, queue="ab"[n % 2]) for n in range(11)]
-        await store.append(written)
-
-        for limit in (1, 2, 3, 100):
-            assert await read_all(store, EventFilter(), limit) == written, limit
-            assert await read_all(store, EventFilter(queue="b"), limit) == written[1::2], limit
-
-    async def test_a_reader_that_goes_on_sees_what_came_later_and_only_that(self, store: BaseEventStorage) -> None:
-        before, after = event(), event(START - HOUR)
-        await store.append([before])
-        page = await store.read(EventFilter())
-        assert page.items == [before]
-        await store.append([after])
-
-        assert (await store.read(EventFilter(), after=page.next)).items == [after]
-
-    async def test_a_purge_removes_what_is_older_and_stops_at_its_limit(self, store: BaseEventStorage) -> None:
-        written = [event(START + n * SECOND) for n in range(6)]
-        await store.append(written)
-
-        assert [await store.purge(START + 5 * SECOND, 2) for _ in range(4)] == [2, 2, 1, 0]
-        assert (await store.read(EventFilter())).items == written[5:]
-
-    async def test_a_purge_does_not_lose_a_readers_place(self, store: BaseEventStorage) -> None:
-        old, young = event(START), event(START + HOUR)
-        await store.append([old])
-        page = await store.read(EventFilter())
-        await store.purge(START + 1, 10)
-        await store.append([young])
-
-        assert (await store.read(EventFilter(), after=page.next)).items == [young]
-
-    async def test_a_call_that_comes_twice_or_again_after_a_lost_reply_changes_nothing(
+    async def test_events_are_read_in_the_order_of_their_append_whatever_their_times(
         self, store: BaseEventStorage
     ) -> None:
-        faulty = FaultyEventStorage(store)
-        written = [event(START + n) for n in range(3)]
-
-        await faulty.repeated("append", written)
-        assert (await store.read(EventFilter())).items == written
-        await faulty.repeated("purge", START + 1, 10)
-        assert (await store.read(EventFilter())).items == written[1:]
-
-    async def test_many_writers_lose_and_double_nothing(self, store: BaseEventStorage) -> None:
-        written = [event(START + n) for n in range(40)]
-        async with store.companion() as companion:
-            await asyncio.gather(*((companion if n % 2 else store).append(written[n : n + 8]) for n in range(0, 40, 4)))
-
-        found = await read_all(store, EventFilter(), 7)
-        assert sorted(one.id for one in found) == sorted(one.id for one in written)
-
-    async def test_two_projects_of_one_place_do_not_see_each_other(
-        self, store: BaseEventStorage, factory: Factory[BaseEventStorage], clock: VirtualClock
-    ) -> None:
-        other = factory(f"{PROJECT}-other")
-        other.clock = clock
-        one = event()
-        async with other:
+        events = [event(at=START + n * SECOND) for n in (5, 1, 3)]
+        for one in events:
             await store.append([one])
-            assert (await other.read(EventFilter())).items == []
-            await other.append([one])
-            assert await other.purge(START + 1, 10) == 1
 
-        assert (await store.read(EventFilter())).items == [one]
+        assert await everything(store) == events
+
+    async def test_an_event_sent_again_is_there_once(self, store: BaseEventStorage) -> None:
+        first, second, third = event(), event(), event()
+        await store.append([first, second])
+        await store.append([second, first, third, third])
+
+        assert await everything(store) == [first, second, third]
+
+    async def test_pages_of_any_size_give_everything_once(self, store: BaseEventStorage) -> None:
+        events = await appended(store, *(event(attempt=n) for n in range(300)))
+
+        for limit in (1, 7, 299, 300, 301):
+            assert await everything(store, limit=limit) == events
+
+    async def test_filters_are_joined(self, store: BaseEventStorage) -> None:
+        task = new_id()
+        events = await appended(
+            store,
+            event(task_id=task, name="a", queue="q"),
+            event(task_id=task, name="a", queue="q", type=EventType.COMPLETE),
+            event(task_id=new_id(), name="a", queue="q"),
+            event(task_id=task, name="b", queue="q"),
+            event(task_id=task, name="a", queue="p"),
+        )
+
+        assert await everything(store, EventFilter(task_id=task)) == [events[n] for n in (0, 1, 3, 4)]
+        assert await everything(store, EventFilter(queue="p")) == [events[4]]
+        assert await everything(store, EventFilter(name="b")) == [events[3]]
+        both = EventFilter(task_id=task, name="a", queue="q", types=frozenset({EventType.ENQUEUED}))
+        assert await everything(store, both) == [events[0]]
+        assert await everything(store, EventFilter(task_id=new_id())) == []
+
+    async def test_since_is_included_and_until_is_not(self, store: BaseEventStorage) -> None:
+        events = await appended(store, *(event(at=START + n) for n in (4, 0, 3, 1, 2)))
+
+        def between(since: int | None, until: int | None) -> EventFilter:
+            return EventFilter(
+                since=None if since is None else START + since, until=None if until is None else START + until
+            )
+
+        assert await everything(store, between(1, 3)) == [events[3], events[4]]
+        assert await everything(store, between(3, None)) == [events[0], events[2]]
+        assert await everything(store, between(None, 1)) == [events[1]]
+        assert await everything(store, between(9, None)) == []
+
+    async def test_what_fits_is_found_behind_thousands_that_do_not(self, store: BaseEventStorage) -> None:
+        await store.append([event(queue="loud") for _ in range(2500)])
+        quiet = event(queue="quiet")
+        await store.append([quiet])
+
+        assert await everything(store, EventFilter(queue="quiet")) == [quiet]
+
+    async def test_a_reader_goes_on_where_it_stopped(self, store: BaseEventStorage) -> None:
+        [first] = await appended(store, event())
+        page = await store.read(ANY)
+        assert page.items == [first]
+        assert page.next is not None, "what was read has a place behind it, so that a reader can follow"
+        assert (await store.read(ANY, after=page.next)).items == []
+        async with store.companion() as companion:
+            [second] = await appended(companion, event())
+
+        assert (await store.read(ANY, after=page.next)).items == [second]
+
+    async def test_a_reader_that_follows_misses_nothing_after_a_purge(self, store: BaseEventStorage) -> None:
+        await store.append([event(at=START - SECOND)])
+        page = await store.read(ANY)
+        assert await store.purge(START, 100) == 1
+
+        later = await appended(store, event(), event())
+
+        assert (await store.read(ANY, after=page.next)).items == later
+
+    async def test_old_events_are_purged_oldest_first_in_bounded_steps(self, store: BaseEventStorage) -> None:
+        events = await appended(store, *(event(at=START + n) for n in (3, 0, 4, 1, 2)))
+
+        assert await store.purge(START + 3, 2) == 2
+        assert await everything(store) == [events[0], events[2], events[4]]
+        assert [await store.purge(START + 3, 2) for _ in range(2)] == [1, 0]
+        assert await everything(store) == [events[0], events[2]]
+
+    async def test_a_place_that_is_none_is_refused(self, store: BaseEventStorage) -> None:
+        with pytest.raises(ValueError, match="mark"):
+            await store.read(ANY, after="no such mark")
+
+    async def test_projects_do_not_see_each_other(
+        self, store: BaseEventStorage, factory: Factory[BaseEventStorage]
+    ) -> None:
+        [ours] = await appended(store, event())
+        async with factory("other") as other:
+            same_id = event(id=ours.id, message="theirs")
+            await other.append([same_id])
+            assert await other.purge(START + 1, 100) == 1
+
+        assert await everything(store) == [ours]
+
+    async def test_a_call_in_bad_weather_leaves_what_one_call_leaves(self, store: BaseEventStorage) -> None:
+        faulty = FaultyEventStorage(store)
+        events = [event(at=START + n) for n in range(3)]
+
+        await faulty.repeated("append", events)
+        assert await everything(store) == events
+        await faulty.repeated("purge", START + 1, 10)
+        assert (await faulty.repeated("read", ANY)).items == events[1:]
+
+    async def test_many_writers_at_once_lose_nothing(self, store: BaseEventStorage) -> None:
+        batches = [[event(attempt=n) for _ in range(10)] for n in range(20)]
+        async with store.companion() as companion:
+            await asyncio.gather(*((companion if n % 2 else store).append(batch) for n, batch in enumerate(batches)))
+
+        found = await everything(store)
+        assert len(found) == 200
+        for batch in batches:
+            assert [one for one in found if one.attempt == batch[0].attempt] == batch
+
+    @requires(Feature.DIRECT)
+    async def test_a_direct_store_ends_every_operation_in_the_callers_thread(self, store: BaseEventStorage) -> None:
+        one = event()
+        drive(store.append([one]))
+
+        assert drive(store.read(ANY)).items == [one]
+        assert drive(store.purge(START + 1, 10)) == 1
 
     async def test_a_handle_knows_its_place_and_time_and_opens_twice(
         self, store: BaseEventStorage, clock: VirtualClock, factory: Factory[BaseEventStorage]
     ) -> None:
         assert factory(PROJECT).capabilities == store.capabilities
         assert await store.server_now() == clock()
-        one = event()
         async with store.companion() as companion:
             await companion.open()
-            await companion.append([one])
+            events = await appended(companion, event())
         await companion.close()
 
-        assert (await store.read(EventFilter())).items == [one]
+        assert await everything(store) == events

@@ -17,15 +17,13 @@ import pytest
 from omniq.errors import StoreUnavailable
 from omniq.models.states import Counter, Reason, State
 from omniq.models.values import HOUR, MINUTE, SECOND
-from omniq.storage.base import Feature
 from omniq.storage.records import TOMBSTONE, NewTask, Refusal, Trouble, Where
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.testing.clock import VirtualClock
 from omniq.testing.faults import FaultyStore
-from omniq.testing.kit.ground import PROJECT, Factory, Ground, requires
+from omniq.testing.kit.ground import PROJECT, Factory, Ground
 from omniq.testing.kit.words import (
     LEASE,
-    declares,
     draft,
     ending,
     enqueue,
@@ -49,9 +47,7 @@ async def seen(store: BaseTaskQueue, tasks: Sequence[NewTask]) -> Any:
     """Read all that can be read."""
     records = await store.get([one.id for one in tasks], payload=True, result=True)
     listed = sorted([one.id for one in (await store.list(Where())).items])
-    kv = []
-    if declares(store, Feature.KV):
-        kv = [(one.key, one.value, one.due) for one in (await store.kv_list("ns"))[0]]
+    kv = [(one.key, one.value, one.due) for one in (await store.kv_list("ns"))[0]]
     return records, listed, await store.stats(), kv
 
 
@@ -88,8 +84,7 @@ class RepeatCases(Ground):
     ) -> None:
         first = draft(unique=key("a"), tags=("x",), ttl=HOUR)
         tasks = [first, draft(unique=key("a"), payload=b"second"), draft(delay=MINUTE), first]
-        if declares(store, Feature.EDGES):
-            tasks.append(draft(parents=(first.id,)))
+        tasks.append(draft(parents=(first.id,)))
 
         async def act(store: BaseTaskQueue, call: Callable[..., Awaitable[Any]]) -> None:
             answers = await call("enqueue", tasks)
@@ -141,7 +136,6 @@ class RepeatCases(Ground):
     ) -> None:
         tasks = [draft() for _ in range(6)]
         callback = draft(queue="cb")
-        after = (callback,) if declares(store, Feature.FOLLOW_UPS) else ()
 
         async def act(store: BaseTaskQueue, call: Callable[..., Awaitable[Any]]) -> None:
             await enqueue(store, *tasks)
@@ -151,7 +145,7 @@ class RepeatCases(Ground):
             answers = await call(
                 "settle",
                 [
-                    ending(good, result=b"v", after=after),
+                    ending(good, result=b"v", after=(callback,)),
                     ending(bad, State.FAILED, reason=Reason.EXCEPTION, error=b"why", count=Counter.FAILURES),
                     ending(again, State.READY, count=Counter.FAILURES, delay=SECOND),
                     ending(stopped, State.CANCELLED),
@@ -234,7 +228,6 @@ class RepeatCases(Ground):
 
         assert await states(store, [mortal, live, old.id]) == [State.EXPIRED, State.READY, None]
 
-    @requires(Feature.KV)
     async def test_kv_in_bad_weather_takes_its_own_lost_reply_for_an_answer(
         self, store: BaseTaskQueue, factory: Factory[BaseTaskQueue], clock: VirtualClock
     ) -> None:
@@ -256,7 +249,9 @@ class RepeatCases(Ground):
             ("get", ([task.id],)),
             ("list", (Where(),)),
             ("stats", (["default"],)),
-            *((("kv_get", ("ns", "k")), ("kv_list", ("ns",)), ("kv_due", ("ns",))) * declares(store, Feature.KV)),
+            ("kv_get", ("ns", "k")),
+            ("kv_list", ("ns",)),
+            ("kv_due", ("ns",)),
         ):
             assert await faulty.repeated(operation, *args) == await getattr(store, operation)(*args), operation
         assert await faulty.repeated("wait_finished", [task.id], timeout=0) == []
