@@ -172,3 +172,17 @@ async def test_a_server_that_is_not_there_ends_the_connection(proxy, client, con
     async with TcpProxy("127.0.0.1", proxy.port) as other:
         await proxy.close()
         assert await (await connect(other)).answer() == b""
+
+
+async def test_a_url_is_led_through_with_all_that_it_says():
+    async with TcpProxy.before("redis://me:p%40ss@127.0.0.1:6379/3?timeout=1") as proxy:
+        assert proxy.through("redis://me:p%40ss@127.0.0.1:6379/3?timeout=1") == (
+            f"redis://me:p%40ss@127.0.0.1:{proxy.port}/3?timeout=1"
+        )
+
+
+def test_a_url_without_a_port_is_refused_without_its_password():
+    with pytest.raises(ValueError, match="needs the host and the port") as caught:
+        TcpProxy.before("redis://me:secret@localhost/0")
+
+    assert "secret" not in str(caught.value)

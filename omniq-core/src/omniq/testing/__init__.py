@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         CrashConformance,
         EventConformance,
         ExecutorConformance,
+        NetworkConformance,
         QueueConformance,
         ResultConformance,
     )
@@ -29,6 +30,7 @@ __all__ = (
     "FaultyEventStorage",
     "FaultyResultStorage",
     "FaultyStore",
+    "NetworkConformance",
     "QueueConformance",
     "ResultConformance",
     "VirtualClock",
@@ -41,6 +43,7 @@ _HOME = {
     "FaultyEventStorage": "omniq.testing.faults",
     "FaultyResultStorage": "omniq.testing.faults",
     "FaultyStore": "omniq.testing.faults",
+    "NetworkConformance": "omniq.testing.kit",
     "QueueConformance": "omniq.testing.kit",
     "ResultConformance": "omniq.testing.kit",
 }

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from typing import Self
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
@@ -83,6 +84,20 @@ class TcpProxy:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
+
+    def through(self, url: str) -> str:
+        """Give this URL with host and port of the proxy; everything else stays."""
+        parts = urlsplit(url)
+        who = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+        return urlunsplit(parts._replace(netloc=f"{who}{self.host}:{self.port}"))
+
+    @classmethod
+    def before(cls, url: str) -> Self:
+        """Make the proxy that stands before the server of this URL, which has a port."""
+        parts = urlsplit(url)
+        if parts.hostname is None or parts.port is None:
+            raise ValueError("a proxy needs the host and the port of the server that it stands before")
+        return cls(parts.hostname, parts.port)
 
     def passed(self, flow: Flow) -> int:
         """Bytes of this direction that arrived here, passed on or dropped."""

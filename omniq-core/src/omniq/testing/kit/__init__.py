@@ -15,6 +15,7 @@ from omniq.testing.kit.followups import FollowUpCases
 from omniq.testing.kit.kv import KvCases
 from omniq.testing.kit.lease import ExtendCases, ReclaimCases
 from omniq.testing.kit.look import LookCases, PauseCases
+from omniq.testing.kit.network import NetworkConformance
 from omniq.testing.kit.repeats import RepeatCases
 from omniq.testing.kit.results import ResultConformance
 from omniq.testing.kit.settle import SettleCases
@@ -22,7 +23,14 @@ from omniq.testing.kit.ttl import TtlCases
 from omniq.testing.kit.unique import UniqueCases
 from omniq.testing.kit.waiting import WaitingCases
 
-__all__ = ("CrashConformance", "EventConformance", "ExecutorConformance", "QueueConformance", "ResultConformance")
+__all__ = (
+    "CrashConformance",
+    "EventConformance",
+    "ExecutorConformance",
+    "NetworkConformance",
+    "QueueConformance",
+    "ResultConformance",
+)
 
 
 class QueueConformance(
