@@ -20,7 +20,7 @@ from omniq.plugins.registry import registry
 from omniq.storage.base import Feature
 from omniq.testing import FaultyStore
 
-__all__ = ("PLANTED", "serving")
+__all__ = ("PLANTED", "register", "serving")
 
 WRAPPED = {"remote": lambda store: store, "counts-repeats": CountsRepeats, "abandons-nothing": AbandonsNothing}
 
@@ -104,15 +104,17 @@ class NeverBackBackend(Backend):
     client = NeverComesBack
 
 
-for scheme, backend in (("remote", Backend), ("one-by-one", OneByOneBackend), ("never-back", NeverBackBackend)):
-    registry.register(
-        Provider(
-            name=scheme,
-            factory=f"{__name__}:{backend.__name__}",
-            options=f"{__name__}:Options",
-            schemes=(scheme,),
+def register():
+    """Make the schemes selectable."""
+    for scheme, backend in (("remote", Backend), ("one-by-one", OneByOneBackend), ("never-back", NeverBackBackend)):
+        registry.register(
+            Provider(
+                name=scheme,
+                factory=f"{__name__}:{backend.__name__}",
+                options=f"{__name__}:Options",
+                schemes=(scheme,),
+            )
         )
-    )
 
 
 PLANTED = {

@@ -6,12 +6,18 @@ import inspect
 from contextlib import AsyncExitStack
 
 import pytest
-from remote import PLANTED, serving
+from remote import PLANTED, register, serving
 
 from omniq.plugins.registry import registry
 from omniq.testing import NetworkConformance
 from omniq.testing.kit import network
 from omniq.testing.proxy import Flow, TcpProxy
+
+
+@pytest.fixture(autouse=True)
+def schemes(monkeypatch):
+    monkeypatch.setattr(registry, "_registered", dict(registry._registered))  # taken back at the end
+    register()
 
 
 class TestRemote(NetworkConformance):
