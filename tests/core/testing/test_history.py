@@ -136,6 +136,12 @@ def test_a_freeze_that_ended_long_before_the_body_explains_nothing():
     assert [one.what for one in judge(events, lease=LEASE)] == [Broken.UNEXPLAINED]
 
 
+def test_a_kill_long_after_the_body_had_left_explains_nothing():
+    events = [ACCEPTED, *FIRST, fault("killed", 200, "p1"), *SECOND]
+
+    assert [one.what for one in judge(events, lease=LEASE)] == [Broken.UNEXPLAINED]
+
+
 def test_a_run_that_was_not_drained_has_lost_nothing_yet():
     assert judge([ACCEPTED, *FIRST], lease=LEASE, drained=False) == []
 

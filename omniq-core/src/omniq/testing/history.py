@@ -121,8 +121,8 @@ def review(events: Iterable[Event], *, lease: Micros, drained: bool = True) -> R
     """Judge a history.
 
     Args:
-        lease: µs; a fault explains a second start only if it fell into the earlier one or at most this long
-            before it, between its claim and its body.
+        lease: µs; a fault explains a second start only if it fell into the earlier one, or at most this long
+            before it, between its claim and its body, or after it, between its body and its settlement.
         drained: the run ended with empty queues, so what was accepted and has not finished is lost.
     """
     tasks: dict[str, list[Event]] = defaultdict(list)
@@ -197,10 +197,11 @@ class _Life:
                 continue
             if start.attempt < before.attempt:
                 self._say(Broken.ATTEMPT_WENT_BACK, f"{before.attempt} at {before.at}, {start.attempt} at {start.at}")
-            if cause := self._hurt(before, start.at):
+            left = self._left(before)
+            # What has left is settled at once: a fault that came a lease later has not kept it from that.
+            if cause := self._hurt(before, start.at if left is None else min(start.at, left + self.lease)):
                 self.causes.append(cause)
                 continue
-            left = self._left(before)
             if left is None or left > start.at:
                 self._say(
                     Broken.OVERLAP,
