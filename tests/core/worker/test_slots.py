@@ -306,7 +306,7 @@ def test_what_waits_does_not_start_beside_a_thread_that_was_given_up(rig, simula
 
     async def main():
         engine = rig.make(kind="thread", concurrency=1)
-        policy = TaskPolicy(timeout=30 * SECOND, retries=Retries(max=0))
+        policy = TaskPolicy(timeout=SECOND // 10, retries=Retries(max=0))
         running, (hung, *_) = await rig.fill_buffer(engine, ["hang", "other", "other"], policy=policy)
         assert begun.wait(20)  # time does not jump while the loop is held: the thread has the job now
         await rig.tasks.wait_finished([hung], timeout=60 * SECOND)
