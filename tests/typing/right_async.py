@@ -8,7 +8,7 @@ import omniq
 from omniq import AsyncHandle, AsyncOmniQ, AsyncTask, Call, Handle, OmniQ, State
 from omniq.models.result import TaskResult
 from omniq.models.task import Task as TaskInfo
-from omniq.storage.records import CancelAnswer
+from omniq.storage.records import CancelAnswer, RequeueAnswer
 
 
 class Pool:
@@ -68,6 +68,8 @@ async def senders_keep_them_too() -> None:
     assert_type(await oq.enqueue(undecorated, 1), AsyncHandle[list[int]])
     assert_type(await oq.options(delay=5).enqueue(undecorated, a=1), AsyncHandle[list[int]])
     assert_type(await oq.map(undecorated, [1, 2]), list[AsyncHandle[list[int]]])
+    assert_type(await oq.enqueue(Pool().query), AsyncHandle[int])
+    assert_type(await oq.enqueue(lambda: 1.5), AsyncHandle[float])
     assert_type(await oq.map(len, ["a"]), list[AsyncHandle[int]])
     assert_type(await oq.enqueue_many([fetch.bind("a"), fetch.bind("b")]), list[AsyncHandle[bytes]])
 
@@ -80,6 +82,9 @@ async def waits_and_looks() -> None:
         assert_type(await handle, list[int])
     assert_type(await handles[0].state(), State)
     assert_type(await handles[0].cancel(), CancelAnswer)
+    assert_type(await oq.requeue("id", delay="5m"), list[RequeueAnswer])
+    assert_type(await oq.requeue(state="failed", name="m:f", since="1h", dry_run=True), omniq.Acted)
+    assert_type(await oq.purge("low"), omniq.Purged)
     assert_type(await oq.get_task("id"), TaskInfo | None)
     assert_type(await oq.get_result("id"), TaskResult[Any] | None)
 

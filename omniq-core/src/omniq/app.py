@@ -7,23 +7,26 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
-from omniq.client.handles import AsyncHandle, Completed
-from omniq.client.looking import Filter
+from omniq.client.handles import AsyncHandle, Completed, handles_of
+from omniq.client.looking import Filter, ids_of
 from omniq.client.once import once
-from omniq.client.options import DeclareOptions, check_options
+from omniq.client.options import DeclareOptions, judged
 from omniq.client.queue import AsyncTaskQueue, Page
-from omniq.client.tasks import AsyncDecorator, AsyncSender, AsyncTask, Coro, Task
+from omniq.client.tasks import AsyncDecorator, AsyncSender, AsyncTask, Coro, Task, calls_of
+from omniq.client.verbs import AsyncVerbs
+from omniq.config.configured import Configured
 from omniq.config.resolve import Config, Places, places, resolve
 from omniq.functions import FunctionRegistry, task_name
 from omniq.models.call import Call
-from omniq.models.config import WorkerSettings
 from omniq.models.result import TaskResult
 from omniq.models.states import State
 from omniq.models.task import Task as TaskInfo
-from omniq.models.values import Duration, check_name, span
+from omniq.models.values import Duration, check_name
 from omniq.plugins.registry import registry
 from omniq.serialization.manager import SerializationManager
-from omniq.storage.records import CancelAnswer, DeleteAnswer, QueueStats, RequeueAnswer
+from omniq.storage.records import QueueStats
+from omniq.storage.tasks import BaseTaskQueue
+from omniq.worker.settings import settings_of
 from omniq.worker.worker import AsyncWorker, WorkerParts
 
 if TYPE_CHECKING:
@@ -44,14 +47,16 @@ else:  # 3.11 has no defaults of type variables; at run time none is needed
     S = TypeVar("S")
 
 
-class AsyncOmniQ(AsyncSender, Generic[S]):
+class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
     """An app: its tasks, its stores, its workers. Constructing touches nothing; the first use opens.
 
     Args:
         url: where everything lives: a URL, a plugin's name or a backend object. Without one, the `OMNIQ_*`
-            variables decide, else it is one SQLite file in BASE_DIR.
+            variables decide, then `omniq.yaml`, else it is one SQLite file in BASE_DIR.
         task_queue, result_storage: the same for one role.
         lifespan: an async context manager, run once per worker; its value is `current().state`.
+        allow: modules, and all below them, whose functions a worker may import by name. Modules of declared tasks
+            are allowed as they are; undecorated functions that another process sends need it.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         result_storage: object = None,
         project: str | None = None,
         lifespan: Callable[[], AbstractAsyncContextManager[S]] | None = None,
+        allow: str | Iterable[str] = (),
     ) -> None:
         super().__init__(self, {})
         self._where = (url, task_queue, result_storage, project)
@@ -69,10 +75,22 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         self._worker: AsyncWorker | None = None
         self._entered = 0
         self.registry = FunctionRegistry()
+        for prefix in (allow,) if isinstance(allow, str) else allow:
+            self.registry.allow(prefix)
+
+    @classmethod
+    def from_config(
+        cls, config: Config, *, lifespan: Callable[[], AbstractAsyncContextManager[S]] | None = None
+    ) -> Self:
+        """Make one from decided settings."""
+        app = cls(lifespan=lifespan)
+        app.__dict__["config"] = config
+        return app
 
     @once
     def config(self) -> Config:
-        """Every setting, from the arguments, the `OMNIQ_*` variables and the defaults; read at first use."""
+        """Every setting, from the arguments, the `OMNIQ_*` variables, `omniq.yaml` and the defaults; read at first
+        use."""
         url, task_queue, result_storage, project = self._where
         return resolve(backend=url, task_queue=task_queue, result_storage=result_storage, project=project)
 
@@ -141,20 +159,23 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         Raises:
             DuplicateTask, UnnamedTask, InvalidOption: it cannot be declared so.
         """
-        check_options(options, lambda: self.queue.store.name, declaring=True)
+        given = judged(options, lambda: self.queue.store.name, declaring=True)
+
+        named = given.pop("name", None)
 
         def decorate(function: Callable[..., Any]) -> AsyncTask[..., Any, Any]:
-            name = options.get("name") or task_name(function)
-            self._declare(name, function, options)
-            return AsyncTask(function, name, {k: v for k, v in options.items() if k != "name"}, self)
+            name = named or task_name(function)
+            self._declare(name, function, given)
+            return AsyncTask(function, name, given, self)
 
         return decorate if fn is None else decorate(fn)
 
-    async def enqueue_many(self, calls: Sequence[Call[R]]) -> list[AsyncHandle[R]]:
+    async def enqueue_many(self, calls: Iterable[Call[R]]) -> list[AsyncHandle[R]]:
         """Send many calls in as few round trips as the store allows; each call makes a task of its own."""
-        for call in calls:
+        listed = calls_of(calls)
+        for call in listed:
             self.adopt(call.name, call.function)
-        return await self.queue.enqueue(calls)
+        return await self.queue.enqueue(listed)
 
     def adopt(self, name: str, function: Callable[..., Any]) -> None:
         """Make a function, or a task that was declared elsewhere, known to workers here, if its name is new."""
@@ -162,7 +183,7 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
             if isinstance(function, Task):
                 self._declare(name, function.function, function.declared)
             else:
-                self._declare(name, function, {})
+                self.registry.add(name, function, vouch=False)
 
     def _declare(self, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
         queue = options.get("queue")
@@ -174,7 +195,7 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
 
     def handle(self, task_id: str) -> AsyncHandle[Any]:
         """Give a handle for an id."""
-        return AsyncHandle(self.queue, task_id)
+        return AsyncHandle(self.queue, ids_of(task_id)[0])
 
     async def gather(
         self, handles: Iterable[AsyncHandle[R]], *, timeout: Duration | None = None, allow_wait: bool = False
@@ -185,7 +206,8 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
             ResultTimeout: not all have ended yet.
             WaitInsideTask: called in a task, where waiters could fill every slot; `allow_wait=True` insists.
         """
-        return await self.queue.results.values([one.id for one in handles], timeout, allow_wait=allow_wait)
+        ids = [one.id for one in handles_of(handles)]
+        return await self.queue.results.values(ids, timeout, allow_wait=allow_wait)
 
     def as_completed(
         self, handles: Iterable[AsyncHandle[R]], *, timeout: Duration | None = None, allow_wait: bool = False
@@ -225,18 +247,6 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         """Count tasks by queue and state."""
         return await self.queue.stats(queues)
 
-    async def cancel(self, ids: str | Sequence[str]) -> list[CancelAnswer]:
-        """Cancel tasks: at once while they wait, by request while they run; one answer an id."""
-        return await self.queue.cancel(_listed(ids))
-
-    async def requeue(self, ids: str | Sequence[str], *, delay: Duration = 0) -> list[RequeueAnswer]:
-        """Put tasks that ended badly back to ready; one answer an id."""
-        return await self.queue.requeue(_listed(ids), delay=delay)
-
-    async def delete(self, ids: str | Sequence[str]) -> list[DeleteAnswer]:
-        """Remove finished tasks; one answer an id."""
-        return await self.queue.delete(_listed(ids))
-
     async def pause_queue(self, *queues: str) -> None:
         """Stop giving tasks of these queues to workers; what runs goes on."""
         await self.queue.set_paused([check_name("queue", one) for one in queues], True)
@@ -244,10 +254,6 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
     async def resume_queue(self, *queues: str) -> None:
         """Give tasks of these queues again."""
         await self.queue.set_paused([check_name("queue", one) for one in queues], False)
-
-    async def purge(self, queue: str) -> int:
-        """Cancel what waits in a queue and delete what has ended; give how many were deleted."""
-        return await self.queue.purge(check_name("queue", queue))
 
     def worker(
         self,
@@ -261,29 +267,20 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         """Make a worker: `async with` runs it here.
 
         Args:
-            queues: in the order served, or a mapping queue -> kind. Default: the configured ones, `default`, and
-                those that the app's tasks name.
-            concurrency: bodies at once, a kind.
+            queues: one, or several in the order served, or a mapping queue -> kind. Default: the configured ones,
+                `default`, and those that the app's tasks name.
+            concurrency: bodies at once, a kind; 1 or more.
+            lease: how long a claim lives unrenewed; 100 ms or more.
         """
-        config = self.config
-        base = kind or config.worker
-        by_kind: dict[str, list[str]] = {}
-        named = queues if queues is not None else self._named_queues()
-        for queue in named:
-            chosen = named[queue] if isinstance(named, Mapping) else base
-            by_kind.setdefault(chosen, []).append(check_name("queue", queue))
-        settings = [
-            WorkerSettings(
-                kind=one,
-                concurrency=concurrency or config.concurrency_of(one),
-                queues=tuple(served),
-                lease=config.lease if lease is None else span(lease, "lease"),
-                shutdown_grace=(
-                    config.shutdown_grace if shutdown_grace is None else span(shutdown_grace, "shutdown_grace")
-                ),
-            )
-            for one, served in by_kind.items()
-        ]
+        settings = settings_of(
+            self.config,
+            self.registry,
+            kind=kind,
+            concurrency=concurrency,
+            queues=queues,
+            lease=lease,
+            shutdown_grace=shutdown_grace,
+        )
         return AsyncWorker(self._parts(), settings)
 
     async def start_worker(
@@ -326,9 +323,5 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
             lifespan=self.lifespan,
         )
 
-    def _named_queues(self) -> list[str]:
-        return list(dict.fromkeys((*self.config.queues, "default", *sorted(self.registry.queues))))
-
-
-def _listed(ids: str | Sequence[str]) -> Sequence[str]:
-    return (ids,) if isinstance(ids, str) else ids
+    async def _open(self) -> BaseTaskQueue:
+        return (await self.queue.stores.here()).tasks

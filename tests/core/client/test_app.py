@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import omniq
-from omniq import AsyncOmniQ, OmniQ, RetryPolicy, State, TaskCancelled, TaskFailed, TaskNotFound, Unique
+from omniq import AsyncOmniQ, OmniQ, Purged, RetryPolicy, State, TaskCancelled, TaskFailed, TaskNotFound, Unique
 from omniq.errors import (
     IdConflict,
     InvalidOption,
@@ -37,6 +37,10 @@ def fail(what: str) -> None:
 
 def state_of_the_lifespan() -> str:
     return omniq.current().state
+
+
+def metadata_of_the_task() -> dict[str, str]:
+    return omniq.current().metadata
 
 
 starts: list[int] = []
@@ -251,6 +255,14 @@ async def test_the_lifespan_is_entered_once_a_worker_and_seen_inside(url):
     assert entered == [1, 2]
 
 
+async def test_a_body_reads_the_metadata_of_its_task(app):
+    said = await app.options(metadata={"tenant": "a"}).enqueue(metadata_of_the_task)
+    plain = await app.enqueue(metadata_of_the_task)
+    await app.run_until_idle()
+
+    assert (await said, await plain) == ({"tenant": "a"}, {})
+
+
 async def test_a_held_unique_key_gives_its_holder_or_raises(app):
     first = await app.options(unique="k").enqueue(add, 1, 1)
     second = await app.options(unique="k").enqueue(add, 2, 2)
@@ -284,7 +296,7 @@ async def test_purge_leaves_an_empty_queue(app):
     handles = [await app.enqueue(add, n, n) for n in range(3)]
     await handles[0].cancel()
 
-    assert await app.purge("default") == 3
+    assert await app.purge("default") == Purged(cancelled=2, deleted=3, left=0)
     with pytest.raises(TaskNotFound):
         await handles[0].state()
 

@@ -293,10 +293,11 @@ def test_a_body_that_cleans_up_after_its_timeout_is_not_cut_off_by_its_deadline(
 
 
 def test_what_waits_does_not_start_beside_a_thread_that_was_given_up(rig, simulate):
-    released, ran = threading.Event(), []
+    begun, released, ran = threading.Event(), threading.Event(), []
 
     @rig.task
     def hang():
+        begun.set()
         released.wait(20)
 
     @rig.task
@@ -307,6 +308,7 @@ def test_what_waits_does_not_start_beside_a_thread_that_was_given_up(rig, simula
         engine = rig.make(kind="thread", concurrency=1)
         policy = TaskPolicy(timeout=SECOND // 10, retries=Retries(max=0))
         running, (hung, *_) = await rig.fill_buffer(engine, ["hang", "other", "other"], policy=policy)
+        assert begun.wait(20)  # time does not jump while the loop is held: the thread has the job now
         await rig.tasks.wait_finished([hung], timeout=60 * SECOND)
         waited = bool(engine._slots.waiting)
         await asyncio.sleep(5)

@@ -29,7 +29,9 @@ def found():
 
 @pytest.fixture
 def make(rig, found):
-    return lambda: Sweeper(rig.tasks, lease=LEASE, worker="w", crashed=found[LOST].append, ended=found[SWEPT].extend)
+    return lambda: Sweeper(
+        rig.tasks, None, lease=LEASE, worker="w", crashed=found[LOST].append, ended=found[SWEPT].extend
+    )
 
 
 def now():

@@ -95,15 +95,16 @@ class Slots:
         if self._filling:
             return
         self._filling = True
-        buffer, running = self.buffer, self.running
+        buffer, running, free = self.buffer, self.running, self.size - self._executor.stuck
         try:
-            while buffer and len(running) < self.size - self._executor.stuck:
+            while buffer and len(running) < free:
                 self._start(buffer.popleft())
         finally:
             self._filling = False
-        if buffer:
-            self._arm(buffer[0].claimed + STALE)
-        self._room()
+        if buffer and (stale := buffer[0].claimed + STALE) < self._watched:
+            self._arm(stale)
+        if len(running) + len(buffer) <= self._demand.enough:
+            self._room()
 
     def give_back(self) -> None:
         """End unstarted what waits for a slot."""
@@ -154,7 +155,9 @@ class Slots:
             return
         execution.begin(now, self._grace)
         self.running.add(execution)
-        self._arm(min(execution.ends, expires))
+        limit = execution.ends if execution.ends < expires else expires
+        if limit < self._watched:
+            self._arm(limit)
         attempt = self._runner.attempt(execution)
         # Made directly: `create_task` asks for factories and names, at a tenth of what a short task costs.
         if _EAGER:

@@ -17,7 +17,8 @@ import msgspec
 from omniq.models.values import Micros
 from omniq.storage.records import ABANDONED_FOR, Claimed, ClaimedTask, Fence
 from omniq_sqlite.session import Session
-from omniq_sqlite.tasks.ending import end_queued
+from omniq_sqlite.tasks.ending import end_queued, follow
+from omniq_sqlite.tasks.follow_ups import FollowUps
 from omniq_sqlite.tasks.rows import EXPIRED, encode, hex_id
 
 __all__ = ("abandon", "claim", "reclaim")
@@ -96,7 +97,7 @@ def claim(session: Session, queues: Sequence[str], *, limit: int, lease: Micros,
         number = session.find_queue(name)
         if number is not None and number not in shut:
             names[number] = name
-    taken, expired = _take(session, list(names), limit, now)
+    taken, past = _take(session, list(names), limit, now)
     if taken:
         session.change(
             "update task set state = 2, attempt = attempt + 1, claim = ?1, lease_until = ?2, started_at = ?3, "
@@ -104,17 +105,22 @@ def claim(session: Session, queues: Sequence[str], *, limit: int, lease: Micros,
             "where seq in (select value from json_each(?5))",
             (claim_id, now + lease, now, worker, encode([one.seq for one in taken])),
         )
+    if past:
+        follow(session, [one.seq for one in past], FollowUps(session, now))  # what is left of it is the sweeps'
     large = _large(session, [one.seq for one in taken if one.payload is None])
     tasks = [_claimed(one, names[one.lane // 10], one.attempt + 1, claim_id, large.get(one.seq, b"")) for one in taken]
     due = None
     if len(taken) < limit:
-        due = 0 if len(expired) >= _EXPIRED_AT_ONCE else _next_due(session, list(names), now)
+        more = len(past) >= _EXPIRED_AT_ONCE or (past and session.work)  # children of the expired may be due now
+        due = 0 if more else _next_due(session, list(names), now)
+    expired = [hex_id(one.id) for one in past]
     return Claimed(tasks=tasks, expired=expired, next_due=due, now=now)
 
 
-def _take(session: Session, queues: list[int], limit: int, now: Micros) -> tuple[list[_Candidate], list[str]]:
+def _take(session: Session, queues: list[int], limit: int, now: Micros) -> tuple[list[_Candidate], list[_Candidate]]:
+    """Give what may be claimed, and what had expired on the way: that is written, not yet what follows from it."""
     taken: list[_Candidate] = []
-    expired: list[str] = []
+    expired: list[_Candidate] = []
     at = 0
     while at < len(queues) and len(taken) < limit and len(expired) < _EXPIRED_AT_ONCE:
         want = limit - len(taken)
@@ -123,7 +129,7 @@ def _take(session: Session, queues: list[int], limit: int, now: Micros) -> tuple
         past = [one for one in found if one.expires_at is not None and one.expires_at <= now]
         if past:
             end_queued(session, [one.seq for one in past], EXPIRED, now)
-            expired += [hex_id(one.id) for one in past]
+            expired += past
             live = [one for one in found if one.expires_at is None or one.expires_at > now]
             # Those that live were met in order and are out of reach of the next look only once they are taken.
             if live:

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from omniq.models.states import State
+from omniq_sqlite.session import Session
 
 __all__ = (
     "CANCELLED", "EXPIRED", "FAILED", "READY", "RUNNING", "SUCCEEDED", "WAITING",
-    "blob_id", "decode_tags", "encode", "encode_tags", "hex_id", "marks", "padded", "text_id",
+    "blob_id", "decode_tags", "encode", "encode_tags", "hex_id", "insert", "marks", "padded", "text_id",
 )  # fmt: skip
 
 T = TypeVar("T")
@@ -70,6 +71,18 @@ def marks(columns: int, rows: int) -> str:
     """Give the text of a VALUES list, for example "(?,?),(?,?)"."""
     one = f"({','.join('?' * columns)})"
     return ",".join([one] * rows)
+
+
+def insert(session: Session, table: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write many rows with few texts; one that exists is left alone. The first column is never null."""
+    width = columns.count(",") + 1
+    for _, piece, size in padded(rows):
+        values = [value for row in piece for value in row] + [None] * (width * (size - len(piece)))
+        session.change(
+            f"insert into {table}({columns}) select * from (values {marks(width, size)}) "
+            "where column1 is not null on conflict do nothing",
+            values,
+        )
 
 
 _encode = msgspec.json.Encoder().encode

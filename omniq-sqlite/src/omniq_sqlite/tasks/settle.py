@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from omniq.errors import NotSupported
 from omniq.models.states import State, settled_state
 from omniq.models.values import Micros
 from omniq.storage.records import (
@@ -25,6 +24,9 @@ from omniq.storage.records import (
 )
 from omniq_sqlite.schema import INLINE
 from omniq_sqlite.session import Session
+from omniq_sqlite.tasks import edges
+from omniq_sqlite.tasks.entering import check, is_plain
+from omniq_sqlite.tasks.follow_ups import FollowUps
 from omniq_sqlite.tasks.rows import RUNNING, blob_id, encode, marks, padded
 
 __all__ = ("check_settlements", "extend", "settle")
@@ -33,17 +35,16 @@ _SETTLED = frozenset({State.SUCCEEDED, State.FAILED, State.READY, State.CANCELLE
 
 
 def check_settlements(settlements: Sequence[Settlement]) -> None:
-    """Refuse what makes no sense and what this store does not offer, before anything is written.
+    """Refuse what makes no sense, before anything is written.
 
     Raises:
-        ValueError: a state that no settlement can ask for.
-        NotSupported: a settlement carries follow-ups.
+        ValueError: a state that no settlement can ask for, or an item that no enqueue takes.
     """
     for one in settlements:
         if one.to not in _SETTLED:
             raise ValueError(f"a settlement cannot ask for {one.to}")
-    if any(one.after for one in settlements):
-        raise NotSupported("a settlement with follow-ups", "sqlite")
+        if one.after:
+            check(one.after)
 
 
 def extend(session: Session, holds: Sequence[Hold], *, lease: Micros) -> list[ExtendAnswer]:
@@ -73,15 +74,48 @@ def extend(session: Session, holds: Sequence[Hold], *, lease: Micros) -> list[Ex
     return answers
 
 
-def settle(session: Session, settlements: Sequence[Settlement]) -> list[SettleAnswer]:
-    """Write how attempts ended; answer those that did not go as asked, in input order."""
+def settle(session: Session, settlements: Sequence[Settlement]) -> tuple[list[SettleAnswer], bool]:
+    """Write how attempts ended; answer those that did not go as asked, in input order, and whether something
+    that follows is left to be carried out."""
     now = session.now()
+    work = FollowUps(session, now)
     plain = [one for one in settlements if _is_plain(one)]
     twice = len({one.ref for one in plain}) < len(plain)  # a join would not tell which of the two came first
-    if twice or len(plain) < len(settlements) or not _succeed(session, plain, now):
-        # One by one is right for all of them: those written by the fast path repeat what is there.
-        return [answer for one in settlements if (answer := _settle(session, one, now)) is not None]
-    return []
+    if not twice and len(plain) == len(settlements):
+        written = 0 if any(one.after for one in plain) else _succeed(session, plain, now)
+        if written < len(plain):
+            written += _succeed_linked(session, plain, work, now)
+        if written == len(plain):
+            return [], work.left_over
+    # One by one is right for all of them: those written by a fast path repeat what is there.
+    answers = [answer for one in settlements if (answer := _settle(session, one, work, now)) is not None]
+    return answers, work.left_over
+
+
+def _succeed_linked(session: Session, settlements: Sequence[Settlement], work: FollowUps, now: Micros) -> int:
+    """Write those plain successes that still run, and what follows from them; say how many were written."""
+    held = {
+        seq: (task, attempt, claim, links)
+        for seq, task, attempt, claim, links in session.rows(
+            "select seq, id, attempt, claim, links from task "
+            "where seq in (select value from json_each(?)) and project = ? and state = 2",
+            (encode([one.ref[0] for one in settlements]), session.project),
+        )
+    }
+    good: list[tuple[Settlement, bytes, int]] = []
+    for one in settlements:
+        row = held.get(one.ref[0])
+        if row is not None and row[1:3] == (one.fence.attempt, one.fence.claim_id):
+            good.append((one, row[0], row[3]))
+    _succeed(session, [one for one, _, _ in good], now, linked=True)
+    own = [one.ref[0] for one, _, links in good if links & edges.CHILD]
+    if own:
+        edges.drop(session, own)
+    work.follow(
+        [(task, True) for _, task, links in good if links & edges.PARENT],
+        [(task, item) for one, task, _ in good for item in one.after],
+    )
+    return len(good)
 
 
 def _is_plain(one: Settlement) -> bool:
@@ -92,11 +126,12 @@ def _is_plain(one: Settlement) -> bool:
         and one.error is None
         and one.reason is None
         and (one.result is None or len(one.result) <= INLINE)
+        and (not one.after or all(is_plain(item) and item.unique is None for item in one.after))  # else in order
     )
 
 
-def _succeed(session: Session, settlements: Sequence[Settlement], now: Micros) -> bool:
-    """Write plain successes; say whether every one was written."""
+def _succeed(session: Session, settlements: Sequence[Settlement], now: Micros, *, linked: bool = False) -> int:
+    """Write plain successes of tasks without parents and children (`linked`: of any); say how many were written."""
     written = 0
     for _, piece, size in padded(settlements):
         values: list[Any] = []
@@ -105,14 +140,15 @@ def _succeed(session: Session, settlements: Sequence[Settlement], now: Micros) -
             values += (one.ref[0], fence.attempt, fence.claim_id, one.keep, one.result)
         values += [None] * (5 * (size - len(piece)))
         values += (now, TOMBSTONE, session.project)
-        written += session.change(_succeeded(size), values)
+        written += session.change(_succeeded(size, linked), values)
     session.finished = session.finished or written > 0
-    return written == len(settlements)
+    return written
 
 
 @cache
-def _succeeded(rows: int) -> str:
+def _succeeded(rows: int, linked: bool) -> str:
     """Give the text that writes so many."""
+    guard = "" if linked else "and task.links = 0 "
     n = 5 * rows  # they take the first numbers
     return (
         f"with v(seq, attempt, claim, keep, result) as (values {marks(5, rows)}) "
@@ -120,23 +156,30 @@ def _succeeded(rows: int) -> str:
         f"purge_at = ?{n + 1} + max(coalesce(v.keep, task.keep), ?{n + 2}), "
         "keep = coalesce(v.keep, task.keep), result = v.result, error = null, lease_until = null, held = null "
         "from v "
-        "where task.seq = v.seq and task.state = 2 and task.claim = v.claim and task.attempt = v.attempt "
+        f"where task.seq = v.seq and task.state = 2 {guard}and task.claim = v.claim and task.attempt = v.attempt "
         f"and task.project = ?{n + 3}"
     )
 
 
-def _settle(session: Session, one: Settlement, now: Micros) -> SettleAnswer | None:
+def _settle(session: Session, one: Settlement, work: FollowUps, now: Micros) -> SettleAnswer | None:
     fence = one.fence
     row = session.row(
-        "select seq, state, attempt, claim, cancel from task where project = ? and id = ?",
+        "select seq, state, attempt, claim, cancel, links from task where project = ? and id = ?",
         (session.project, blob_id(fence.task_id)),
     )
     if row is None or (row[2], row[3]) != (fence.attempt, fence.claim_id):
         return SettleAnswer(fence.task_id, Trouble.LOST)
-    seq, state, _attempt, _claim, cancel = row
+    seq, state, _attempt, _claim, cancel, links = row
     to = settled_state(one.to, cancel_requested=bool(cancel))
     if state == RUNNING:
         _write(session, seq, one, to, now)
+        if to.terminal and links & edges.CHILD:
+            edges.drop(session, [seq])
+        task = blob_id(fence.task_id)
+        work.follow(
+            [(task, to is State.SUCCEEDED)] if to.terminal and links & edges.PARENT else (),
+            [(task, item) for item in one.after] if to is one.to else (),
+        )
     elif not State.of(state).terminal and state != to.code:
         return SettleAnswer(fence.task_id, Trouble.LOST)
     elif state != to.code:

@@ -15,9 +15,12 @@ from omniq.storage.records import Where
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.testing.clock import VirtualClock
 from omniq.testing.kit.ground import PROJECT, Factory, Ground, requires
-from omniq.testing.kit.words import LEASE, draft, ending, enqueue, hold, states, take, take_one
+from omniq.testing.kit.words import LEASE, declares, draft, ending, enqueue, hold, states, take, take_one
 
 __all__ = ("HandleCases",)
+
+MOST_PARENTS = 10_000
+"""What core lets through at most."""
 
 
 class HandleCases(Ground):
@@ -34,8 +37,20 @@ class HandleCases(Ground):
         assert fresh.capabilities.batch_atomic >= 1
         assert fresh.capabilities.max_payload >= 256 * 1024
         assert fresh.capabilities.durability in Durability
-        if Feature.EDGES in fresh.capabilities.features:
-            assert fresh.capabilities.max_parents >= 1
+        assert fresh.capabilities.max_parents >= 1
+
+    async def test_joining_a_transaction_is_declared_where_it_is_offered(self, store: BaseTaskQueue) -> None:
+        assert hasattr(store, "enqueue_in") == declares(store, Feature.TRANSACTIONS)
+
+    async def test_a_child_may_have_as_many_parents_as_declared(self, store: BaseTaskQueue) -> None:
+        count = min(store.capabilities.max_parents, MOST_PARENTS)
+        parents = await enqueue(store, *(draft(queue="parents") for _ in range(count)))
+        [child] = await enqueue(store, draft(parents=tuple(parents)))
+        while tasks := (await take(store, 500, queues=["parents"])).tasks:
+            assert await states(store, [child]) == [State.WAITING]
+            await store.settle([ending(task) for task in tasks])
+
+        assert (await take_one(store)).fence.task_id == child
 
     async def test_the_time_of_the_store_is_that_of_its_clock(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         assert await store.server_now() == clock()
@@ -120,7 +135,7 @@ class HandleCases(Ground):
 
         assert await states(store, [task.id for task in tasks]) == [State.READY] * 8
 
-    @requires(Feature.DIRECT | Feature.KV)
+    @requires(Feature.DIRECT)
     async def test_the_key_value_space_of_a_direct_store_is_direct_too(self, store: BaseTaskQueue) -> None:
         version = drive(store.kv_put("ns", "k", b"v"))
 

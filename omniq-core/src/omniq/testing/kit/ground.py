@@ -16,8 +16,9 @@ import pytest
 
 from omniq.storage.base import BaseStore, Feature
 from omniq.testing.clock import VirtualClock
+from omniq.testing.kit.guard import Guarded
 
-__all__ = ("PROJECT", "Factory", "Ground", "lacks", "requires", "run_cases")
+__all__ = ("PROJECT", "Factory", "Ground", "requires", "run_cases")
 
 S = TypeVar("S", bound=BaseStore)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -36,30 +37,19 @@ def requires(feature: Feature) -> Callable[[F], F]:
     return mark
 
 
-def lacks(feature: Feature) -> Callable[[F], F]:
-    """Run this case only where the store declares not to have the feature."""
-
-    def mark(case: F) -> F:
-        case.__dict__["lacks"] = feature
-        return case
-
-    return mark
-
-
 def unfit(case: Callable[..., Any], store: BaseStore) -> str | None:
     """Say why a case asks nothing of this store; None where it does."""
     has = store.capabilities.features
     wants: Feature = getattr(case, "wants", Feature.NONE)
-    without: Feature = getattr(case, "lacks", Feature.NONE)
     if wants & ~has:
         return f"the store declares not to have {(wants & ~has).name}"
-    if without & has:
-        return f"the store declares to have {(without & has).name}"
     return None
 
 
-class Ground:
+class Ground(Guarded):
     """Fixtures of every store's conformance class."""
+
+    kept = frozenset({"clock", "store"})
 
     @pytest.fixture
     def factory(self) -> Factory[Any]:
@@ -84,9 +74,9 @@ class Ground:
 
 async def run_cases(
     cases: type[Ground], place: Callable[[], Factory[Any]], only: Callable[[str], bool] = lambda _: True
-) -> dict[str, Exception | AssertionError | None]:
+) -> dict[str, BaseException | None]:
     """Run a conformance class without pytest, each case in a fresh place; give what each one raised."""
-    outcome: dict[str, Exception | AssertionError | None] = {}
+    outcome: dict[str, BaseException | None] = {}
     for name in sorted(name for name in dir(cases) if name.startswith("test_") and only(name)):
         case = getattr(cases(), name)
         factory = place()
@@ -101,7 +91,7 @@ async def run_cases(
                 answer = case(**given)
                 if inspect.isawaitable(answer):
                     await answer
-        except Exception as error:
+        except (Exception, pytest.fail.Exception) as error:
             outcome[name] = error
         else:
             outcome[name] = None

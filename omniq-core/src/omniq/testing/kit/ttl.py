@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from omniq.models.states import Counter, State
 from omniq.models.values import HOUR, MINUTE, SECOND
-from omniq.storage.base import Feature
 from omniq.storage.records import TOMBSTONE, Refusal
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.testing.clock import VirtualClock
-from omniq.testing.kit.ground import Ground, requires
+from omniq.testing.kit.ground import Ground
 from omniq.testing.kit.words import draft, end, enqueue, ids_of, record, settle, states, take, take_one
 
 __all__ = ("TtlCases",)
@@ -109,6 +108,20 @@ class TtlCases(Ground):
         assert await sweep_all(store) == ([], 1)
         assert await states(store, [task_id]) == [None]
 
+    async def test_whatever_way_a_task_ended_it_is_purged_after_its_keep(
+        self, store: BaseTaskQueue, clock: VirtualClock
+    ) -> None:
+        ended = [await end(store, state, keep=HOUR) for state in (State.SUCCEEDED, State.FAILED, State.CANCELLED)]
+        ended += await enqueue(store, draft(keep=HOUR, parents=(ended[1],)))
+        ended += await enqueue(store, draft(keep=HOUR, ttl=SECOND))
+        clock.step(SECOND)
+        await sweep_all(store)
+        assert None not in await states(store, ended)
+        clock.step(HOUR)
+
+        assert await sweep_all(store) == ([], len(ended))
+        assert set(await states(store, ended)) == {None}
+
     async def test_every_finished_record_stays_ten_minutes(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         task = draft(keep=0)
         await enqueue(store, task)
@@ -148,7 +161,6 @@ class TtlCases(Ground):
         rest, _ = await sweep_all(store, 10)
         assert sorted(one for one, _ in [*swept.ended, *rest]) == sorted(written)
 
-    @requires(Feature.EDGES)
     async def test_a_waiting_task_expires_and_tells_its_children(
         self, store: BaseTaskQueue, clock: VirtualClock
     ) -> None:
@@ -166,7 +178,6 @@ class TtlCases(Ground):
             State.SKIPPED,
         ]
 
-    @requires(Feature.EDGES)
     async def test_a_parent_is_kept_for_its_live_child(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         parent = await end(store, State.SUCCEEDED, keep=0)
         [child] = await enqueue(store, draft(parents=(parent,), keep=0))
