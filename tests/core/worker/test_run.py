@@ -130,7 +130,7 @@ def test_a_value_that_nobody_wants_is_not_kept(rig, simulate):
         return 7
 
     async def main():
-        task_id = await rig.send("value", policy=TaskPolicy(keep_result=False))
+        task_id = await rig.send("value", policy=TaskPolicy(keep=0))
         await rig.work_until_idle()
         return await rig.look(task_id)
 
