@@ -298,7 +298,7 @@ class Engine:
         self._leases.hold((execution,))
         if self._hooks is not None:
             self._hooks.recovered(task)
-        error = TaskError("omniq.Crashed", "the worker that ran it did not renew its lease")
+        error = TaskError("", "the worker that ran it did not renew its lease")
         self._settle(execution, end.Crashed(error))
         self._quiet.clear()
 

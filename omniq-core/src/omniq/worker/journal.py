@@ -52,5 +52,6 @@ def _line(task: ClaimedTask, asked: Settlement, became: State, seconds: float) -
                 return f"snooze  {what} {when}"
             case _:
                 return f"release {what} {when}" + (f", {cause}" if cause else "")
-    reason = f" ({asked.reason}: {cause})" if became is State.FAILED and asked.reason else ""
+    why = f"{asked.reason}: {cause}" if cause else str(asked.reason)
+    reason = f" ({why})" if became is State.FAILED and asked.reason else ""
     return f"end     {what} {became} in {took}{reason}"

@@ -190,7 +190,7 @@ class Runner:
         except Exception as error:  # importing its module may raise anything
             return end.UnknownTask(_error(error))
         if function is None:
-            return end.UnknownTask(TaskError("omniq.UnknownTask", f"no task {task.name} is known here"))
+            return end.UnknownTask(TaskError("", f"no task {task.name} is known here"))
         try:
             args, kwargs = unpack(task, function, self._serializer)
         except errors.BadArguments as error:
@@ -249,9 +249,7 @@ class Runner:
                 return end.TimedOut(TaskError("TimeoutError", f"the attempt took longer than {after}"))
             case _:
                 after = span_text(policy.deadline or 0)
-                return end.DeadlinePassed(
-                    TaskError("omniq.DeadlinePassed", f"not finished within {after} of its enqueue")
-                )
+                return end.DeadlinePassed(TaskError("", f"not finished within {after} of its enqueue"))
 
 
 _INTERRUPTED = end.Interrupted()
