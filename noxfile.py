@@ -9,7 +9,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
-MEMBERS = ("omniq-core", "omniq-sqlite")
+MEMBERS = ("omniq-core", "omniq-sqlite", "omniq-redis")
 GROUPS = nox.project.load_toml("pyproject.toml")
 
 

@@ -33,7 +33,12 @@ def is_too_old(version: str) -> bool:
 
 def findings(info: Mapping[str, str], config: Mapping[str, str], place: str) -> list[Finding]:
     """Judge a server by what it says of itself."""
-    return [_version(info, place), _eviction(info, config, place), _persistence(info, config, place), *_room(info, place)]
+    return [
+        _version(info, place),
+        _eviction(info, config, place),
+        _persistence(info, config, place),
+        *_room(info, place),
+    ]
 
 
 def _version(info: Mapping[str, str], place: str) -> Finding:

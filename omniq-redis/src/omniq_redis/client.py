@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
@@ -118,8 +119,9 @@ class Client:
     ) -> Any:
         """Wait until one of the markers is there, or for so long, and run the script the moment the wait ends.
 
-        Both are sent at once, so the answer to the wake-up is that of the script. None where the handle closes.
-        Raises as `run`; when cancelled, the script may still run.
+        Both are sent at once, so the answer to the wake-up is that of the script.
+
+        Raises as `run`; StoreClosed too where the handle closes meanwhile. When cancelled, the script may still run.
         """
         self.check()
         connection = self._spare.pop() if self._spare else await self.connector.connect()
@@ -139,10 +141,9 @@ class Client:
                 raise reply
         except BaseException as why:
             await _drop(connection)
-            if self._loop is None and isinstance(why, RedisError | OSError):
-                return None
             if not isinstance(why, RedisError | OSError):
                 raise
+            self.check()
             if is_elsewhere(why):
                 self.connector.forget()
             raise self._translated(why) from None
@@ -150,8 +151,8 @@ class Client:
             self._standing.discard(connection)
         if self._loop is None:
             await _drop(connection)
-            return None
-        self._spare.append(connection)
+        else:
+            self._spare.append(connection)
         return reply
 
     def _whole(self, script: Script, args: Sequence[bytes | str | int]) -> bytes:
@@ -208,8 +209,6 @@ class Client:
 
 async def _reply(connection: AbstractConnection) -> Any:
     """Read one reply; an error of the server is given, not raised, so that the next reply is still read."""
-    from math import inf
-
     try:
         return await connection.read_response(timeout=inf, disconnect_on_error=False)
     except RedisError as error:

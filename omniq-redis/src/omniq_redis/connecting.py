@@ -46,7 +46,7 @@ class Connector:
         try:
             async with asyncio.timeout(self._options.timeout):
                 connection = self._make(*(await self._where()))
-                await connection.connect()
+                await connection.connect()  # type: ignore[no-untyped-call]
         except (RedisError, OSError) as why:  # TimeoutError is an OSError
             if connection is not None:
                 await connection.disconnect(nowait=True)

@@ -21,7 +21,28 @@ from omniq.errors import StoreCorrupt, StoreError, StoreFull, StoreRefused, Stor
 
 __all__ = ("is_elsewhere", "is_unknown_script", "translated")
 
-_AWAY = ("LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "READONLY", "MOVED", "ASK", "NOREPLICAS", "UNBLOCKED")
+_AWAY = (
+    "LOADING",
+    "BUSY",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "READONLY",
+    "MOVED",
+    "ASK",
+    "NOREPLICAS",
+    "UNBLOCKED",
+)
+_NAMED = {
+    "AskError": "ASK",
+    "BusyLoadingError": "LOADING",
+    "ClusterDownError": "CLUSTERDOWN",
+    "MasterDownError": "MASTERDOWN",
+    "MovedError": "MOVED",
+    "ReadOnlyError": "READONLY",
+    "TryAgainError": "TRYAGAIN",
+}
+"""redis-py makes classes of some replies and takes their first word away."""
 _ELSEWHERE = ("MOVED", "ASK", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "UNBLOCKED")
 
 
@@ -70,11 +91,7 @@ def is_elsewhere(reply: object) -> bool:
 
 
 def _kind(error: Exception, text: str) -> str:
-    # redis-py takes the first word of some replies away and makes a class of it.
-    name = type(error).__name__
-    named = {"MovedError": "MOVED", "AskError": "ASK", "TryAgainError": "TRYAGAIN", "ReadOnlyError": "READONLY",
-             "ClusterDownError": "CLUSTERDOWN", "MasterDownError": "MASTERDOWN", "BusyLoadingError": "LOADING"}  # fmt: skip
-    return named.get(name) or text.partition(" ")[0].lstrip("-")
+    return _NAMED.get(type(error).__name__) or text.partition(" ")[0].lstrip("-")
 
 
 def _is_refusal(error: Exception, text: str) -> bool:

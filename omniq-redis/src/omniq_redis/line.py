@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any
 
@@ -26,7 +27,13 @@ __all__ = ("Line", "pack")
 TICK = 1.0
 """Seconds between two looks at whether the oldest call has waited too long."""
 
-pack = hiredis.pack_command
+
+def pack(parts: Iterable[bytes | str | int]) -> bytes:
+    """Give a command as it goes over the wire."""
+    return _pack(tuple(parts))
+
+
+_pack: Callable[[tuple[Any, ...]], bytes] = hiredis.pack_command
 
 
 class Line:

@@ -46,7 +46,11 @@ class Ear:
         self._reader: asyncio.Task[None] | None = None
         self._connection: AbstractConnection | None = None
         self._lock = asyncio.Lock()
-        self.closed = False
+        self._closed = False
+
+    def is_closed(self) -> bool:
+        """Whether nothing will be heard any more."""
+        return self._closed
 
     def add(self, waiter: Waiter) -> None:
         """Begin to tell this one."""
@@ -68,7 +72,7 @@ class Ear:
             StoreUnavailable: the server cannot be reached.
         """
         async with self._lock:
-            if self.closed or (self._reader is not None and not self._reader.done()):
+            if self._closed or (self._reader is not None and not self._reader.done()):
                 return
             connection = await self._connector.connect()
             try:
@@ -77,7 +81,7 @@ class Ear:
             except (RedisError, OSError) as why:
                 await connection.disconnect(nowait=True)
                 raise translated(why, str(self._connector.place)) from None
-            if self.closed:  # meanwhile
+            if self.is_closed():  # meanwhile
                 await connection.disconnect(nowait=True)
                 return
             self._connection = connection
@@ -85,7 +89,7 @@ class Ear:
 
     async def close(self) -> None:
         """Unsubscribe; who waits wakes up."""
-        self.closed = True
+        self._closed = True
         if self._reader is not None:
             self._reader.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from omniq.errors import StoreClosed
 from omniq.models.values import SECOND, Micros
 from omniq.storage.base import Capabilities, Durability, Feature
 from omniq.storage.records import Fence
@@ -84,15 +85,17 @@ class RedisResultStorage(RedisStore, BaseResultStorage):
         try:
             while True:
                 await ear.listen()
-                if ear.closed:
+                if ear.is_closed():
                     return []
                 found = await self._present(fences)
                 left = end - loop.time()
                 if found or left <= 0:
                     return found
                 await waiter.wait(min(left, BACKSTOP))
-                if ear.closed:
+                if ear.is_closed():
                     return []
+        except StoreClosed:  # during the wait
+            return []
         finally:
             ear.remove(waiter)
 

@@ -49,8 +49,12 @@ async def claim(client: Client, now: bytes, ask: Ask) -> Claimed:
     return claimed
 
 
-async def stand_by(client: Client, now: bytes, ask: Ask, next_due: Micros | None, seconds: float) -> Claimed | None:
-    """Wait for a wake-up, at most until something is due, and claim; None where the handle closes."""
+async def stand_by(client: Client, now: bytes, ask: Ask, next_due: Micros | None, seconds: float) -> Claimed:
+    """Wait for a wake-up, at most until something is due, and claim.
+
+    Raises:
+        StoreClosed: the handle closes during the wait.
+    """
     if next_due is not None:
         seconds = min(seconds, next_due / SECOND)
     markers = [f"{client.prefix}m:".encode() + queue for queue in ask.queues]
@@ -59,7 +63,7 @@ async def stand_by(client: Client, now: bytes, ask: Ask, next_due: Micros | None
         return Claimed(tasks=[], now=0)
     args = ask.args(now, min(ask.limit, BATCH), b"1")
     reply = await client.stand_by(markers, min(seconds, POLL), script("claim"), args)
-    return None if reply is None else _claimed(reply, ask.claim_id)
+    return _claimed(reply, ask.claim_id)
 
 
 async def abandon(client: Client, now: bytes, claim_id: int) -> None:
@@ -75,8 +79,9 @@ async def reclaim(
     while len(found) < limit:
         want = min(limit - len(found), BATCH)
         reply = await client.run(script("reclaim"), now, want, lease, claim_id.to_bytes(8, "big"), worker)
-        found += _tasks(*reply, claim_id)
-        if len(reply[0]) < want:
+        ids, blobs, envelopes, notes = reply
+        found += _tasks(ids, blobs, envelopes, notes, claim_id)
+        if len(ids) < want:
             break
     return found
 

@@ -34,7 +34,9 @@ async def page(
     client: Client, now: bytes, namespace: str, limit: int, after: str | None
 ) -> tuple[list[KvEntry], str | None]:
     """Read entries in order of their keys."""
-    more, *flat = await client.run(script("kv_list"), now, namespace, limit, b"" if after is None else b"1", after or "")
+    more, *flat = await client.run(
+        script("kv_list"), now, namespace, limit, b"" if after is None else b"1", after or ""
+    )
     entries = _entries(flat)
     return entries, entries[-1].key if more and entries else None
 

@@ -16,14 +16,12 @@ from omniq.models.states import OnParent, Reason, State
 from omniq.storage.records import Fence, NewTask, TaskRecord
 
 __all__ = (
-    "CLAIMED", "COUNTERS", "ON_PARENT", "UNIQUE",
-    "envelope_of", "fence_bytes", "id_bytes", "id_text", "is_id", "name_of_queue", "opened", "record_of", "unpack_claimed",
+    "ON_PARENT", "UNIQUE", "envelope_of", "fence_bytes", "id_bytes", "id_text", "is_id", "name_of_queue", "opened",
+    "record_of", "unpack_claimed",
 )  # fmt: skip
 
-UNIQUE, NOTE = 2, 8
+UNIQUE = 2
 ON_PARENT = {OnParent.SKIP: 0, OnParent.FAIL: 16, OnParent.RUN: 32}
-CLAIMED = 4
-COUNTERS = ("failures", "crashes", "releases", "snoozes")
 _REASONS: tuple[Reason | None, ...] = (None, *Reason)
 
 _FENCE = Struct(">IQ")
@@ -95,7 +93,7 @@ def name_of_queue(blob: bytes) -> str:
 
 def unpack_claimed(blob: bytes) -> tuple[int, int, int, int, int, int, int, int, int]:
     """Give flags A, attempt, claim id, the four counters, enqueued_at, and 9 - priority."""
-    return _CLAIM.unpack_from(blob)  # type: ignore[return-value]
+    return _CLAIM.unpack_from(blob)
 
 
 def record_of(row: list[Any]) -> TaskRecord:

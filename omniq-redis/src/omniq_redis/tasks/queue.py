@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from omniq.errors import StoreClosed
 from omniq.models.values import SECOND, Micros
 from omniq.storage.base import Capabilities, Durability, Feature
 from omniq.storage.records import (
@@ -86,10 +87,10 @@ class RedisTaskQueue(RedisStore, BaseTaskQueue):
         loop = asyncio.get_running_loop()
         end = loop.time() + wait / SECOND
         while not answer.tasks and not answer.expired and (left := end - loop.time()) > 0:
-            found = await claim.stand_by(self._client, self._now(), ask, answer.next_due, left)
-            if found is None:
+            try:
+                answer = await claim.stand_by(self._client, self._now(), ask, answer.next_due, left)
+            except StoreClosed:  # during the wait
                 return Claimed(tasks=[], now=answer.now)
-            answer = found
         return answer
 
     async def abandon(self, claim_id: int) -> None:
@@ -134,7 +135,7 @@ class RedisTaskQueue(RedisStore, BaseTaskQueue):
         try:
             while True:
                 await ear.listen()
-                if ear.closed:
+                if ear.is_closed():
                     return []
                 found = await read.ended(self._client, self._now(), asked, ask=True)
                 left = end - loop.time()
@@ -144,8 +145,10 @@ class RedisTaskQueue(RedisStore, BaseTaskQueue):
                 if waiter.heard:
                     heard = {id_text(mark) for mark in waiter.heard}
                     return [one for one in asked if one in heard]
-                if ear.closed:
+                if ear.is_closed():
                     return []
+        except StoreClosed:  # during the wait
+            return []
         finally:
             ear.remove(waiter)
 
@@ -168,10 +171,10 @@ class RedisTaskQueue(RedisStore, BaseTaskQueue):
 
     async def kv_list(
         self, namespace: str, *, limit: int = 100, after: str | None = None
-    ) -> tuple[list[KvEntry], str | None]:  # type: ignore[valid-type]
+    ) -> tuple[list[KvEntry], str | None]:
         return await kv.page(self._client, self._now(), namespace, limit, after)
 
-    async def kv_due(self, namespace: str, *, limit: int = 100) -> tuple[list[KvEntry], Micros | None]:  # type: ignore[valid-type]
+    async def kv_due(self, namespace: str, *, limit: int = 100) -> tuple[list[KvEntry], Micros | None]:
         return await kv.due(self._client, self._now(), namespace, limit)
 
     async def list(self, where: Where, *, limit: int = 100, after: str | None = None) -> Page:
