@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tests.redis.words import until, until_standing
+from tests.redis.words import info, until, until_standing
 
 from omniq.models.states import State
 from omniq.models.values import HOUR, MINUTE
