@@ -27,6 +27,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def matrix(session: nox.Session) -> None:
+    """What takes servers beyond the usual ones: clusters."""
+    install(session, "test")
+    session.run("pytest", "-m", "matrix", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Format and lint."""
     install(session, "lint")
