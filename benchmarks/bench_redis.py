@@ -3,7 +3,8 @@
 The server is this script's own, without persistence. SAQ and Taskiq go into an environment of their own, since
 taskiq-redis holds redis-py below 8 (a file named redis.py here would hide that package):
 
-pip install "saq[redis]" "taskiq>=0.12,<0.13" taskiq-redis && python benchmarks/bench_redis.py --rounds 7 > proof/redis.md
+pip install "saq[redis]" "taskiq>=0.12,<0.13" taskiq-redis
+python benchmarks/bench_redis.py --rounds 7 > proof/redis.md
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import server_redis
-from between import HERE, IDLE, Times, process, start_of, whole_of
+from between import IDLE, Times, process, start_of, whole_of
 from saq import Queue, Worker
 from taskiq.api import run_receiver_task
 from taskiq_redis import ListQueueBroker, RedisAsyncResultBackend
