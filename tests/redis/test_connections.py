@@ -206,3 +206,12 @@ async def test_a_renewal_by_a_companion_on_another_loop_finds_the_cancel(store):
     [answer] = await asyncio.to_thread(asyncio.run, renew())
     assert answer.what == "cancel"
     assert [one.what for one in await store.settle([ending(task, State.READY)])] == ["cancelled"]
+
+
+async def test_a_large_call_keeps_its_order_on_a_server_that_forgot_its_scripts(store):
+    await enqueue(store, draft(queue="other"))
+    await flush_scripts(store)
+
+    written = await enqueue(store, *(draft() for _ in range(1600)))
+
+    assert ids_of((await take(store, 1600)).tasks) == written

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from math import inf
 from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
@@ -210,7 +209,7 @@ class Client:
 async def _reply(connection: AbstractConnection) -> Any:
     """Read one reply; an error of the server is given, not raised, so that the next reply is still read."""
     try:
-        return await connection.read_response(timeout=inf, disconnect_on_error=False)
+        return await connection.read_response(disconnect_on_error=False)
     except RedisError as error:
         if not connection.is_connected:
             raise

@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from math import inf
 from typing import Any
 
 import hiredis
@@ -78,7 +77,7 @@ class Line:
         try:
             while True:
                 try:
-                    reply = await read(timeout=inf, disconnect_on_error=False)
+                    reply = await read(disconnect_on_error=False)
                 except RedisError as error:
                     if isinstance(error, RedisConnectionError | RedisTimeoutError):
                         raise

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from math import inf
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
@@ -23,18 +22,32 @@ __all__ = ("Ear", "Waiter")
 class Waiter:
     """Somebody who waits for some marks."""
 
-    __slots__ = ("heard", "marks", "woken")
+    __slots__ = ("_future", "_woken", "heard", "marks")
 
     def __init__(self, marks: set[bytes]) -> None:
         self.marks = marks
         self.heard: set[bytes] = set()
-        self.woken = asyncio.Event()
+        self._woken = False
+        self._future: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """End the wait that goes on, or the next one."""
+        self._woken = True
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)
 
     async def wait(self, seconds: float) -> None:
         """Wait for the first word about one of the marks, or for so long."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.woken.wait(), seconds)
-        self.woken.clear()
+        if not self._woken:
+            loop = asyncio.get_running_loop()
+            self._future = loop.create_future()
+            timer = loop.call_later(seconds, self.wake)
+            try:
+                await self._future
+            finally:
+                timer.cancel()
+                self._future = None
+        self._woken = False
 
 
 class Ear:
@@ -102,14 +115,14 @@ class Ear:
     async def _read(self, connection: AbstractConnection) -> None:
         try:
             while True:
-                kind, _, marks = await connection.read_response(timeout=inf)
+                kind, _, marks = await connection.read_response()
                 if kind != b"message":
                     continue
                 for at in range(0, len(marks), self._size):
                     mark = marks[at : at + self._size]
                     for waiter in self._waiters.get(mark, ()):
                         waiter.heard.add(mark)
-                        waiter.woken.set()
+                        waiter.wake()
         except (RedisError, OSError):
             with contextlib.suppress(RedisError, OSError):
                 await connection.disconnect(nowait=True)
@@ -118,4 +131,4 @@ class Ear:
     def _wake_all(self) -> None:
         for waiters in self._waiters.values():
             for waiter in waiters:
-                waiter.woken.set()
+                waiter.wake()

@@ -5,6 +5,7 @@ What is the same for the tasks of one declaration (queue, priority, keep) is pac
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from struct import Struct
@@ -48,15 +49,48 @@ def check(tasks: Sequence[NewTask]) -> None:
 
 
 async def enqueue(client: Client, now: bytes, tasks: Sequence[NewTask]) -> list[EnqueueAnswer]:
-    """Create tasks; answer those that were not created."""
-    call = script("enqueue")
+    """Create tasks; answer those that were not created.
+
+    Of a large call the next part is packed while the server works on the one before, unless a task has parents: its
+    part must know what was refused before it.
+    """
+    if len(tasks) > BATCH and not any(task.parents for task in tasks):
+        return await _overlapping(client, now, tasks)
     answers: list[EnqueueAnswer] = []
     for start, args in _calls(tasks):
         refused = b"".join(id_bytes(one.id) for one in answers if one.what is not Refusal.KNOWN) if start else b""
-        reply = await client.run(call, now, refused, *args)
+        reply = await client.run(script("enqueue"), now, refused, *args)
         if reply:
             answers += _answers(tasks, start, reply)
     return answers
+
+
+async def _overlapping(client: Client, now: bytes, tasks: Sequence[NewTask]) -> list[EnqueueAnswer]:
+    answers: list[EnqueueAnswer] = []
+    loop = asyncio.get_running_loop()
+    sent: asyncio.Task[Any] | None = None
+    try:
+        begun = 0
+        for start, args in _calls(tasks):
+            following = loop.create_task(client.run(script("enqueue"), now, b"", *args))
+            following.add_done_callback(_seen)
+            before, sent = sent, following
+            await asyncio.sleep(0)  # now it is on its way, behind the one before
+            if before is not None and (reply := await before):
+                answers += _answers(tasks, begun, reply)
+            begun = start
+        if sent is not None and (reply := await sent):
+            answers += _answers(tasks, begun, reply)
+    finally:
+        if sent is not None:
+            sent.cancel()
+    return answers
+
+
+def _seen(task: asyncio.Task[Any]) -> None:
+    """Where one part fails, nobody asks what became of the one behind it."""
+    if not task.cancelled():
+        task.exception()
 
 
 def packed(task: NewTask) -> tuple[bytes, bytes, bytes, bytes]:
