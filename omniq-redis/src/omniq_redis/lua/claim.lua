@@ -1,9 +1,9 @@
 -- claim: give ready tasks to one holder, queue by queue, in the order of their scores.
 -- KEYS   1 the project's prefix
--- ARGV   1 now   2 limit   3 lease (µs)   4 claim id (8 bytes)   5 worker   6 '1' after a wake-up   then queues
+-- ARGV   1 now   2 limit   3 lease (µs)   4 claim id (8 bytes)   5 worker   then queues
 -- Reply  now, µs to the next due task or -1, expired ids, members (seq + id), blobs, envelopes, notes: id, note, ...
--- What is past its ttl ends on the way. A full claim sets the marker again for what it leaves, so a burst wakes one
--- worker after the other; a short one takes the marker away.
+-- What is past its ttl ends on the way. A full claim sets the marker again for what it leaves, due or not: so a burst
+-- wakes one worker after the other, and somebody with room knows what is due next. A short one takes the marker away.
 --include time
 --include layout
 --include lining
@@ -73,24 +73,22 @@ local function rearm(queue)
   if call('EXISTS', K .. 'q:' .. queue, K .. 'd:' .. queue) > 0 then call('ZADD', K .. 'm:' .. queue, 0, '') end
 end
 
-local queues, paused = {unpack(ARGV, 7)}, {}
+local queues, paused = {unpack(ARGV, 6)}, {}
 if #queues > 0 then paused = call('HMGET', K .. 'z', unpack(queues)) end
 if call('ZSCORE', K .. 'a', claim) then
   for _, queue in ipairs(queues) do rearm(queue) end
   return {now, -1, '', {}, {}, {}, {}}
 end
-local looked = 0
 for n, queue in ipairs(queues) do
   if #members >= limit or #expired >= EXPIRED_AT_ONCE then break end
   if not paused[n] then take(queue) end
-  looked = n
 end
 local full = #members >= limit
 for n, queue in ipairs(queues) do
   if paused[n] then
     -- nothing: resuming sets the marker
   elseif full then
-    if n >= looked or ARGV[6] == '1' then rearm(queue) end
+    rearm(queue)
   else
     -- a child of what expired here may stand in a queue that was looked at before
     if #expired == 0 or call('EXISTS', K .. 'q:' .. queue) == 0 then call('ZREM', K .. 'm:' .. queue, '') end

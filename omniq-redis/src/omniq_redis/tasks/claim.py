@@ -29,16 +29,17 @@ class Ask:
         self.limit, self.lease, self.claim_id = limit, lease, claim_id
         self.worker = worker.encode()
 
-    def args(self, now: bytes, limit: int, woken: bytes) -> list[bytes | str | int]:
-        return [now, limit, self.lease, self.claim_id.to_bytes(8, "big"), self.worker, woken, *self.queues]
+    def args(self, now: bytes, limit: int) -> list[bytes | str | int]:
+        """Give the arguments of the script for up to so many tasks."""
+        return [now, limit, self.lease, self.claim_id.to_bytes(8, "big"), self.worker, *self.queues]
 
 
 async def claim(client: Client, now: bytes, ask: Ask) -> Claimed:
     """Take up to the limit of what is ready, at once; a large claim is several calls."""
-    reply = await client.run(script("claim"), *ask.args(now, min(ask.limit, BATCH), b""))
+    reply = await client.run(script("claim"), *ask.args(now, min(ask.limit, BATCH)))
     claimed = _claimed(reply, ask.claim_id)
     while len(claimed.tasks) < ask.limit and claimed.next_due is None and len(reply[3]) == BATCH:
-        reply = await client.run(script("claim"), *ask.args(now, min(ask.limit - len(claimed.tasks), BATCH), b""))
+        reply = await client.run(script("claim"), *ask.args(now, min(ask.limit - len(claimed.tasks), BATCH)))
         more = _claimed(reply, ask.claim_id)
         claimed = Claimed(
             tasks=claimed.tasks + more.tasks,
@@ -61,7 +62,7 @@ async def stand_by(client: Client, now: bytes, ask: Ask, next_due: Micros | None
     if not markers:
         await asyncio.sleep(min(seconds, POLL))
         return Claimed(tasks=[], now=0)
-    args = ask.args(now, min(ask.limit, BATCH), b"1")
+    args = ask.args(now, min(ask.limit, BATCH))
     reply = await client.stand_by(markers, min(seconds, POLL), script("claim"), args)
     return _claimed(reply, ask.claim_id)
 
