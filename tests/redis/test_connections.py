@@ -111,21 +111,21 @@ async def test_a_cancelled_call_leaves_the_answers_of_the_others_in_order(store)
             assert isinstance(answer, asyncio.CancelledError)
 
 
-async def test_a_claim_cancelled_while_it_stands_by_leaves_its_wake_up_to_others(store, make, monkeypatch):
-    """The server may still run what was sent: abandoned, it must hand on the marker that it took."""
+async def test_an_abandoned_claim_that_still_stands_by_leaves_its_wake_up_to_others(store, make, monkeypatch):
+    """What a cancelled claim has sent may still be run: it must hand on the marker that it takes."""
     monkeypatch.setattr(claim, "POLL", 3600.0)  # so that only a marker wakes
     claim_id = new_claim_id()
-    waiting = await standing(store, claim_id=claim_id)
+    first = await standing(store, claim_id=claim_id)
     async with make() as other:
-        behind = asyncio.ensure_future(take(other, wait=HOUR))
+        second = asyncio.ensure_future(take(other, wait=HOUR))
         await until_standing(store, 2)
+        await other.abandon(claim_id)
 
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-        await store.abandon(claim_id)
         [task_id] = await enqueue(store, draft())
 
-        assert ids_of((await asyncio.wait_for(behind, FUSE)).tasks) == [task_id]
+        assert ids_of((await asyncio.wait_for(second, FUSE)).tasks) == [task_id]
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
 
 
 async def test_a_handle_belongs_to_its_loop(store):
