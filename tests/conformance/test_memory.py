@@ -3,7 +3,7 @@
 import pytest
 
 from omniq.builtin.memory import MemoryBackend
-from omniq.testing import QueueConformance, ResultConformance
+from omniq.testing import EventConformance, QueueConformance, ResultConformance
 
 
 class TestMemoryTasks(QueueConformance):
@@ -16,3 +16,9 @@ class TestMemoryResults(ResultConformance):
     @pytest.fixture
     def factory(self):
         return lambda project: MemoryBackend(project=project).results()
+
+
+class TestMemoryEvents(EventConformance):
+    @pytest.fixture
+    def factory(self):
+        return lambda project: MemoryBackend(project=project).events()

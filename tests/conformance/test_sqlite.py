@@ -2,7 +2,7 @@
 
 import pytest
 
-from omniq.testing import QueueConformance, ResultConformance
+from omniq.testing import EventConformance, QueueConformance, ResultConformance
 from omniq_sqlite.backend import SQLiteBackend
 from omniq_sqlite.options import SQLiteOptions
 
@@ -23,3 +23,9 @@ class TestSQLiteResults(ResultConformance):
     @pytest.fixture
     def factory(self, backend):
         return lambda project: backend(project).results()
+
+
+class TestSQLiteEvents(EventConformance):
+    @pytest.fixture
+    def factory(self, backend):
+        return lambda project: backend(project).events()

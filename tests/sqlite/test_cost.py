@@ -4,11 +4,12 @@ import re
 
 import pytest
 
-from omniq.models.states import State
-from omniq.models.values import DAY
+from omniq.models.states import OnParent, State, Until
+from omniq.models.values import DAY, MINUTE
 from omniq.storage.records import NewTask, Where
-from omniq.testing.kit.words import LEASE, draft, end, ending, enqueue, hold, take
-from omniq_sqlite.tasks import claim
+from omniq.testing.clock import VirtualClock
+from omniq.testing.kit.words import LEASE, draft, end, ending, enqueue, hold, key, settle, take, take_one
+from omniq_sqlite.tasks import claim, follow_ups
 
 
 @pytest.fixture
@@ -65,6 +66,65 @@ async def test_successes_are_one_statement_per_128(store, statements):
     assert words(statements) == ["begin", "with", "commit"]
 
 
+async def test_tasks_with_a_key_cost_no_more_while_no_timed_key_is_held(store, statements):
+    await store.enqueue([draft(unique=key("a"))])
+    assert words(statements) == ["insert"]
+    statements.clear()
+
+    await store.enqueue([draft(unique=key(str(number))) for number in range(100)])
+
+    assert words(statements) == ["begin", "select", "insert", "commit"]
+
+
+async def test_a_task_among_parents_and_children_is_enqueued_claimed_and_settled_at_the_plain_price(store, statements):
+    [parent] = await enqueue(store, draft(queue="other"))
+    await enqueue(store, *(draft(parents=(parent,), queue="other") for _ in range(100)))
+    statements.clear()
+
+    await store.enqueue([draft()])
+    [task] = (await take(store, 1)).tasks
+    await store.settle([ending(task, result=b"1")])
+
+    assert words(statements) == ["insert", "begin", "select", "select", "update", "commit", "begin", "with", "commit"]
+
+
+async def test_a_parent_tells_a_hundred_children_at_the_price_of_one(store, statements):
+    async def cost(count):
+        [parent] = await enqueue(store, draft())
+        await enqueue(store, *(draft(parents=(parent,), queue="kids") for _ in range(count)))
+        [task] = (await take(store, 1)).tasks
+        statements.clear()
+        await store.settle([ending(task)])
+        return words(statements)
+
+    one = await cost(1)
+
+    assert await cost(100) == one
+    assert one == ["begin", "with", "select", "with", "select", "select", "update", "update", "commit"]
+
+
+async def test_a_hundred_children_are_enqueued_at_the_price_of_one(store, statements):
+    [parent] = await enqueue(store, draft(queue="other"))
+
+    async def cost(count):
+        statements.clear()
+        await store.enqueue([draft(parents=(parent,)) for _ in range(count)])
+        return len(statements)
+
+    assert await cost(100) <= await cost(2) + 2
+
+
+async def test_successes_with_callbacks_are_settled_many_to_a_statement(store, statements):
+    await store.enqueue([draft() for _ in range(100)])
+    claimed = await take(store, 100)
+    await enqueue(store, draft(queue="cb"))
+    statements.clear()
+
+    await store.settle([ending(task, after=(draft(queue="cb"),)) for task in claimed.tasks])
+
+    assert words(statements) == ["begin", "select", "with", "select", "insert", "commit"]
+
+
 async def test_a_renewal_is_one_statement(store, statements):
     await store.enqueue([draft() for _ in range(100)])
     claimed = await take(store, 100)
@@ -107,6 +167,45 @@ async def run_everything(store):
     await store.set_paused(["other"], True)
     await store.sweep(10)
     await store.list(Where(queue="default"), limit=10)
+    await run_a_graph(store)
+    for due in (None, 1):
+        await store.kv_put("ns", "k", b"v", due=due)
+    await store.kv_list("ns")
+    await store.kv_list("ns", after="a")
+    await store.kv_due("ns")
+    await store.kv_delete("ns", "k")
+
+
+async def run_a_graph(store):
+    """Children of every policy, keys for a time, callbacks, marks, and what housekeeping does with them."""
+    parents = await enqueue(store, *(draft(queue="graph") for _ in range(4)))
+    children = [draft(parents=tuple(parents), on_parent=policy, queue="kids") for policy in OnParent]
+    many = draft(parents=tuple(parents * 10), queue="kids", payload=bytes(1000))
+    await enqueue(store, *children, many, draft(parents=(children[0].id,), queue="kids"))
+    timed = draft(unique=key("timed", until=Until.WINDOW, window=MINUTE), queue="kids")
+    await store.enqueue([timed, draft(unique=key("timed")), draft(parents=("gone",)), *children])
+    for state in (State.SUCCEEDED, State.FAILED, State.READY, State.CANCELLED):
+        await settle(store, await take_one(store, queues=["graph"]), state, after=(draft(queue="cb"),), delay=DAY)
+    await store.cancel([many.id, parents[2]])
+    await store.get([many.id])
+    await store.requeue([children[0].id, many.id])
+    await store.delete(parents)
+    await store.sweep(10)
+
+
+def walks(connection, ran):
+    """Give what a statement of these walks over, with the statement."""
+    texts = [one for one in ran if one.split(None, 1)[0].lower() in ("insert", "select", "update", "delete", "with")]
+    assert len(texts) > 25
+    return [
+        (step[3], text)
+        for text in texts
+        for step in connection.execute(f"explain query plan {text}")
+        if re.match(TABLES, step[3])
+    ]
+
+
+TABLES = r"SCAN (task|t|p|c|big|queue|result|edge|e|owed|timed|kv|event)\b(?! USING COVERING INDEX q_paused)"
 
 
 async def test_no_statement_walks_the_table(store, sessions):
@@ -114,17 +213,27 @@ async def test_no_statement_walks_the_table(store, sessions):
     sessions[0].connection.set_trace_callback(ran.add)
     await run_everything(store)
     sessions[0].connection.set_trace_callback(None)
-    texts = [one for one in ran if one.split(None, 1)[0].lower() in ("insert", "select", "update", "delete", "with")]
 
-    walks = [
-        (step[3], text)
-        for text in texts
-        for step in sessions[0].connection.execute(f"explain query plan {text}")
-        if re.match(r"SCAN (task|t|big|queue|result)\b(?! USING COVERING INDEX q_paused)", step[3])
-    ]
+    assert walks(sessions[0].connection, ran) == []
 
-    assert len(texts) > 25
-    assert walks == []
+
+async def test_no_statement_of_marks_and_of_looking_again_walks_the_table(make, sessions, monkeypatch):
+    monkeypatch.setattr(follow_ups, "BUDGET", 2)
+    store = make()
+    store.clock = clock = VirtualClock()
+    async with store:
+        ran = set()
+        sessions[0].connection.set_trace_callback(ran.add)
+        await run_a_graph(store)
+        [parent] = await enqueue(store, draft(delay=DAY))
+        await enqueue(store, draft(parents=(parent,)))
+        clock.step(2 * DAY)
+        await store.sweep(100)
+        sessions[0].connection.set_trace_callback(None)
+
+        assert any("left join task p" in text for text in ran)
+        assert any(text.startswith("insert into owed") for text in ran)
+        assert walks(sessions[0].connection, ran) == []
 
 
 async def steps(store, sessions, **options):

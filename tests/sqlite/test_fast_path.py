@@ -4,7 +4,7 @@ import pytest
 
 from omniq.models.states import State
 from omniq.storage.records import Trouble
-from omniq.testing.kit.words import LEASE, draft, ending, enqueue, record, settle, take, take_one
+from omniq.testing.kit.words import LEASE, draft, ending, enqueue, record, settle, states, take, take_one
 from omniq_sqlite.schema import INLINE
 
 
@@ -68,3 +68,31 @@ async def test_a_reclaim_under_an_abandoned_id_takes_nothing(store):
 
     assert await store.reclaim(limit=1, lease=LEASE, worker="kit", claim_id=99) == []
     assert len(await store.reclaim(limit=1, lease=LEASE, worker="kit", claim_id=98)) == 1
+
+
+async def test_a_priority_of_another_lane_is_refused_before_anything_is_written(store):
+    await enqueue(store, draft())
+    task = await take_one(store)
+    good, bad = draft(), draft(priority=10)
+
+    with pytest.raises(ValueError, match="priority 10"):
+        await store.enqueue([good, bad])
+    with pytest.raises(ValueError, match="priority 10"):
+        await store.settle([ending(task, after=(bad,))])
+
+    assert await states(store, [good.id, bad.id, task.fence.task_id]) == [None, None, State.RUNNING]
+
+
+async def test_one_parent_among_many_plain_successes_is_written_with_them(store):
+    plain = await enqueue(store, *(draft() for _ in range(20)))
+    [parent] = await enqueue(store, draft())
+    [child] = await enqueue(store, draft(parents=(parent,), queue="kids"))
+    claimed = (await take(store, 21)).tasks
+    await store.abandon(claimed[3].fence.claim_id)
+    again = (await take(store, 21)).tasks
+
+    lost = await store.settle([ending(one, result=b"old") for one in claimed])
+    answers = await store.settle([ending(one, result=b"new") for one in again])
+
+    assert ([one.what for one in lost], answers) == ([Trouble.LOST] * 21, [])
+    assert await states(store, [*plain, parent, child]) == [State.SUCCEEDED] * 21 + [State.READY]

@@ -14,9 +14,9 @@ def test_announcing_sqlite_imports_no_driver():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_the_factory_makes_both_roles(tmp_path):
+def test_the_factory_makes_all_three_roles(tmp_path):
     [provider] = plugin.omniq_queue_providers()
-    assert plugin.omniq_result_providers() == (provider,)
+    assert plugin.omniq_result_providers() == plugin.omniq_event_providers() == (provider,)
     options, factory = (
         getattr(import_module(module), name)
         for module, name in (one.split(":") for one in (provider.options, provider.factory))
@@ -26,4 +26,5 @@ def test_the_factory_makes_both_roles(tmp_path):
 
     assert isinstance(backend.tasks(), omniq_sqlite.SQLiteTaskQueue)
     assert isinstance(backend.results(), omniq_sqlite.SQLiteResultStorage)
+    assert isinstance(backend.events(), omniq_sqlite.SQLiteEventStorage)
     assert list(tmp_path.iterdir()) == []  # making a handle touches nothing

@@ -108,9 +108,11 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
 
     async def close(self) -> None:
         """Stop a started worker and close the stores; the app may be used again."""
-        await self.stop_worker()
-        if self.is_open:
-            await self.queue.close()
+        try:
+            await self.stop_worker()
+        finally:
+            if self.is_open:
+                await self.queue.close()
 
     @property
     def is_open(self) -> bool:

@@ -57,14 +57,12 @@ def pack(
     """
     payload = serializer.dump_arguments(name, args, dict(kwargs))
     policy = dump_policy(options.policy)
-    headers = len(policy) + sum(len(tag.encode()) for tag in options.tags)
-    if headers > MAX_HEADERS:
-        raise PayloadTooLarge(f"the metadata and tags of {name}", headers, MAX_HEADERS)
+    if policy or options.tags:
+        headers = len(policy) + sum(len(tag.encode()) for tag in options.tags)
+        if headers > MAX_HEADERS:
+            raise PayloadTooLarge(f"the metadata and tags of {name}", headers, MAX_HEADERS)
     # Names hold no \0, and the length says where the payload ends: no two contents share one text.
-    head = f"{name}\0{options.queue}\0{options.priority}\0{len(payload)}\0".encode()
-    digest = hashlib.blake2b(head, digest_size=16, person=b"omniq-task")
-    digest.update(payload)
-    digest.update(policy)
+    content = f"{name}\0{options.queue}\0{options.priority}\0{len(payload)}\0".encode() + payload + policy
     return NewTask(
         id=options.id or new_id(),
         name=name,
@@ -72,12 +70,12 @@ def pack(
         priority=options.priority,
         payload=payload,
         policy=policy,
-        digest=digest.digest(),
+        digest=hashlib.blake2b(content, digest_size=16, person=b"omniq-task").digest(),
         delay=options.delay,
         run_at=options.run_at,
         ttl=options.ttl,
         keep=options.keep,
-        unique=_unique(project, name, options),
+        unique=None if options.unique_key is None else _unique(project, name, options.unique_key, options),
         tags=options.tags,
     )
 
@@ -94,9 +92,7 @@ def unpack(
     return function.bind(*serializer.load_arguments(task.payload))
 
 
-def _unique(project: str, name: str, options: Enqueue) -> UniqueKey | None:
-    if options.unique_key is None:
-        return None
-    scope = f"{project}\0{name}\0{options.unique_key}".encode()
+def _unique(project: str, name: str, key: str, options: Enqueue) -> UniqueKey:
+    scope = f"{project}\0{name}\0{key}".encode()
     digest = hashlib.blake2b(scope, digest_size=16, person=b"omniq-key").digest()
     return UniqueKey(digest, options.until, options.window)

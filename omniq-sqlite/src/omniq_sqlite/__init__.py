@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from omniq_sqlite.backend import SQLiteBackend, SQLiteResultStorage, SQLiteTaskQueue
+    from omniq_sqlite.backend import SQLiteBackend, SQLiteEventStorage, SQLiteResultStorage, SQLiteTaskQueue
     from omniq_sqlite.options import SQLiteOptions
 
-__all__ = ("SQLiteBackend", "SQLiteOptions", "SQLiteResultStorage", "SQLiteTaskQueue")
+__all__ = ("SQLiteBackend", "SQLiteEventStorage", "SQLiteOptions", "SQLiteResultStorage", "SQLiteTaskQueue")
 
 
 def __getattr__(name: str) -> Any:

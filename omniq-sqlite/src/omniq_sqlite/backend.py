@@ -1,18 +1,19 @@
-"""The file as one object with two roles."""
+"""The file as one object with three roles."""
 
 from __future__ import annotations
 
 from omniq.models.values import check_name
+from omniq_sqlite.events import SQLiteEventStorage
 from omniq_sqlite.options import SQLiteOptions
 from omniq_sqlite.place import is_private
 from omniq_sqlite.results import SQLiteResultStorage
 from omniq_sqlite.tasks.queue import SQLiteTaskQueue
 
-__all__ = ("SQLiteBackend", "SQLiteResultStorage", "SQLiteTaskQueue")
+__all__ = ("SQLiteBackend", "SQLiteEventStorage", "SQLiteResultStorage", "SQLiteTaskQueue")
 
 
 class SQLiteBackend:
-    """Tasks and results of one project in one file; each role is a handle with its own connection."""
+    """Tasks, results and events of one project in one file; each role is a handle with its own connection."""
 
     def __init__(self, options: SQLiteOptions, project: str = "default") -> None:
         self.options = options
@@ -30,3 +31,7 @@ class SQLiteBackend:
     def results(self) -> SQLiteResultStorage:
         """Make a result store, not yet open."""
         return SQLiteResultStorage(self.options, self.project)
+
+    def events(self) -> SQLiteEventStorage:
+        """Make an event store, not yet open."""
+        return SQLiteEventStorage(self.options, self.project)

@@ -42,6 +42,11 @@ class Checkpoints:
         self._closing = False
         self._thread: threading.Thread | None = None
 
+    @property
+    def running(self) -> bool:
+        """Is there a thread to end?"""
+        return self._thread is not None
+
     def committed(self) -> None:
         """Note a commit; starts a checkpoint where the log has become long. Under the handle's mutex."""
         self._commits += 1
@@ -51,8 +56,10 @@ class Checkpoints:
             self._due.set()
             if self._thread is None:
                 forks.watch(self)
-                self._thread = threading.Thread(target=self._work, name="omniq-checkpoint", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._work, name="omniq-checkpoint", daemon=True)
+                with contextlib.suppress(RuntimeError):  # the interpreter ends: what is left is copied at the close
+                    thread.start()
+                    self._thread = thread
 
     def close(self) -> None:
         """End the thread, if there is one."""
@@ -79,13 +86,14 @@ class Checkpoints:
             connection.execute("pragma wal_autocheckpoint = 0")
             while True:
                 self._due.wait()
+                self._due.clear()  # before the work, not after it: a close during it must not be wiped out
                 if self._closing:
                     return
+                self._last = time.monotonic()
                 with self.mutex:
                     # A log that was copied is used again from its start and does not shrink by itself.
                     self._checkpoint(connection, lock, "truncate" if self._size() >= TRUNCATE_AT else "passive")
                 self._last = time.monotonic()
-                self._due.clear()
         finally:
             with self.mutex:
                 connection.close()

@@ -74,6 +74,7 @@ class Database:
         """Open the connection, off the loop."""
         if not self.open:
             self.open, self._ended = True, False
+            self._checkpoints = Checkpoints(self.path)
             forks.watch(self)
             try:
                 await self.run(lambda session: None, writes=False)
@@ -94,13 +95,10 @@ class Database:
             elif not loop.is_closed():
                 loop.call_soon_threadsafe(ear.close)
         self._ears = WeakKeyDictionary()
-        if thread is not None:
-            self._line.put(None)
-            if is_direct():
-                thread.join()
-            else:
-                await asyncio.to_thread(thread.join)
-        self._checkpoints.close()
+        if is_direct() or (thread is None and not self._checkpoints.running):
+            self._end_threads(thread)
+        else:
+            await asyncio.to_thread(self._end_threads, thread)
         with self.mutex:
             self._ended = True
             if self._session is not None:
@@ -110,6 +108,12 @@ class Database:
                 self._bell.close()
                 self._bell = None
         forks.unwatch(self)
+
+    def _end_threads(self, writer: threading.Thread | None) -> None:
+        if writer is not None:
+            self._line.put(None)
+            writer.join()
+        self._checkpoints.close()
 
     async def run(
         self,

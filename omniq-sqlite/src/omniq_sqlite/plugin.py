@@ -1,4 +1,4 @@
-"""Announces SQLite for tasks and results. Light: importing it imports no driver."""
+"""Announces SQLite for tasks, results and events. Light: importing it imports no driver."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from omniq.plugins.provider import Provider
 from omniq.plugins.specs import hookimpl
 
-__all__ = ("omniq_queue_providers", "omniq_result_providers")
+__all__ = ("omniq_event_providers", "omniq_queue_providers", "omniq_result_providers")
 
 _SQLITE = Provider(
     name="sqlite",
@@ -27,4 +27,10 @@ def omniq_queue_providers() -> Iterable[Provider]:
 @hookimpl
 def omniq_result_providers() -> Iterable[Provider]:
     """Announce the file as a place for results."""
+    return (_SQLITE,)
+
+
+@hookimpl
+def omniq_event_providers() -> Iterable[Provider]:
+    """Announce the file as a place for events."""
     return (_SQLITE,)

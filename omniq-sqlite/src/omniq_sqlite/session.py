@@ -6,6 +6,7 @@ to the next queue; remembering it made two queues share one lane and a task run 
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sqlite3
 import sys
@@ -28,6 +29,8 @@ if (3, 12) <= sys.version_info < (3, 12, 4):
     # These releases take ?1 for a name and warn; CPython mended it (gh-117995). Numbers are what we mean.
     warnings.filterwarnings("ignore", r"Binding \d+ \('\?", DeprecationWarning)
 
+MIGRATION_LIMIT = 120.0
+"""Seconds for which an opening process waits while another brings the file to this version."""
 _jitter = random.Random()  # own: a user's seeded generator must give its user the same numbers as without us
 
 
@@ -123,15 +126,25 @@ def connect(path: str, options: SQLiteOptions, project: str, clock: Clock) -> Se
         StoreCorrupt: the file is foreign, damaged or newer.
         sqlite3.Error: everything else, to be translated by the caller.
     """
-    end = time.monotonic() + BUSY_LIMIT
+    start = time.monotonic()
     while True:
         try:
             return _connect(path, options, project, clock)
         except sqlite3.OperationalError as why:
             # Changing the journal mode does not honour busy_timeout: two processes that open a new file at once.
-            if not is_busy(why) or time.monotonic() > end:
+            waited = time.monotonic() - start
+            if not is_busy(why) or waited > (MIGRATION_LIMIT if _is_behind(path) else BUSY_LIMIT):
                 raise
             time.sleep(0.005 + 0.02 * _jitter.random())
+
+
+def _is_behind(path: str) -> bool:
+    """Say whether the file still has an older schema: who holds the lock is then likely to be migrating it."""
+    try:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            return schema.is_behind(connection, path)
+    except sqlite3.OperationalError:
+        return False
 
 
 def _connect(path: str, options: SQLiteOptions, project: str, clock: Clock) -> Session:

@@ -3,9 +3,10 @@
 import ast
 import inspect
 
+from omniq.storage.events import BaseEventStorage
 from omniq.storage.results import BaseResultStorage
 from omniq.storage.tasks import BaseTaskQueue
-from omniq.testing import ExecutorConformance, QueueConformance, ResultConformance
+from omniq.testing import EventConformance, ExecutorConformance, QueueConformance, ResultConformance
 from omniq.testing.kit.ground import Ground
 
 
@@ -52,13 +53,17 @@ def test_every_operation_of_a_result_store_has_a_case():
     assert set(BaseResultStorage.__abstractmethods__) - called(ResultConformance) == set()
 
 
+def test_every_operation_of_an_event_store_has_a_case():
+    assert set(BaseEventStorage.__abstractmethods__) - called(EventConformance) == set()
+
+
 def test_no_case_shadows_another():
-    for conformance in (QueueConformance, ResultConformance, ExecutorConformance):
+    for conformance in (QueueConformance, ResultConformance, EventConformance, ExecutorConformance):
         names = [name for name, _ in cases(conformance)]
         assert len(names) == len(set(names)), {name for name in names if names.count(name) > 1}
 
 
 def test_every_case_of_a_store_asks_for_the_ground_only():
-    for conformance in (QueueConformance, ResultConformance):
+    for conformance in (QueueConformance, ResultConformance, EventConformance):
         for name, case in cases(conformance):
             assert set(inspect.signature(case).parameters) <= {"self", "store", "clock", "factory"}, name

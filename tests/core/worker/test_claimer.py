@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from omniq.errors import StoreUnavailable
 from omniq.models.states import State
 from omniq.models.values import SECOND
 from omniq.worker.claimer import Claimer
@@ -35,3 +36,31 @@ def test_new_work_is_left_to_others_while_claimed_tasks_wait_for_a_slot(rig, sim
         return state
 
     assert simulate(main) is left
+
+
+async def test_a_shutdown_between_a_lost_answer_and_its_abandon_pays_it(rig):
+    await rig.tasks.open()
+    task_id = await rig.send("any")
+    asked = asyncio.Event()
+
+    def lose():
+        asked.set()
+        raise StoreUnavailable("the answer is lost")
+
+    rig.ledger.after["claim"] = lose
+    claimer = Claimer(
+        rig.tasks,
+        ["default"],
+        15 * SECOND,
+        "w",
+        want=lambda: 1,
+        buffered=lambda: False,
+        take=lambda tasks, now, sent: None,
+    )
+    running = asyncio.ensure_future(claimer.run())
+    await asked.wait()
+    await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait([running])
+
+    assert (await rig.look(task_id)).state is State.READY

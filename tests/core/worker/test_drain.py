@@ -148,7 +148,7 @@ def test_a_store_that_is_away_at_the_end_does_not_hold_up_the_process(rig, simul
     assert simulate(main) < 1060
 
 
-async def test_a_worker_whose_slots_are_all_stuck_stops_with_75(rig):
+async def test_a_supervised_worker_whose_slots_are_all_stuck_stops_with_75(rig):
     release = threading.Event()
 
     @rig.task
@@ -157,6 +157,7 @@ async def test_a_worker_whose_slots_are_all_stuck_stops_with_75(rig):
 
     policy = TaskPolicy(timeout=SECOND // 20, retries=Retries(max=0))
     task_id = await rig.send("hang", policy=policy)
+    rig.options["supervised"] = True
     engine = rig.make(kind="thread", concurrency=1)
     await engine.start()
     code = await engine.run()
@@ -164,6 +165,31 @@ async def test_a_worker_whose_slots_are_all_stuck_stops_with_75(rig):
 
     record = await rig.look(task_id)
     assert (code, record.state, record.reason) == (ALL_STUCK, State.FAILED, Reason.TIMEOUT)
+
+
+async def test_a_worker_that_nobody_starts_anew_waits_for_its_stuck_threads(rig):
+    release = threading.Event()
+
+    @rig.task
+    def hang():
+        release.wait(20)
+
+    @rig.task
+    def free():
+        return 1
+
+    policy = TaskPolicy(timeout=SECOND // 20, retries=Retries(max=0))
+    stuck = await rig.send("hang", policy=policy)
+    engine = rig.make(kind="thread", concurrency=1)
+    await engine.start()
+    running = asyncio.ensure_future(engine.run())
+    await rig.tasks.wait_finished([stuck], timeout=20 * SECOND)
+    later = await rig.send("free")
+    release.set()
+    await rig.tasks.wait_finished([later], timeout=20 * SECOND)
+    engine.stop()
+
+    assert (await running, (await rig.look(later)).state) == (0, State.SUCCEEDED)
 
 
 async def test_a_stuck_slot_comes_back_when_its_thread_returns(rig):

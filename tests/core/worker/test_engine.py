@@ -6,6 +6,7 @@ import asyncio
 from itertools import pairwise
 
 import msgspec
+import pytest
 
 from omniq.execution.context import current
 from omniq.execution.steering import Discard, Retry, Snooze
@@ -13,6 +14,8 @@ from omniq.models.policy import Retries, TaskPolicy
 from omniq.models.result import load_error
 from omniq.models.states import Reason, State
 from omniq.models.values import SECOND
+from omniq.storage.records import Trouble
+from omniq.worker import settler
 
 
 async def test_a_coroutine_runs_and_its_value_is_stored(rig):
@@ -40,7 +43,9 @@ async def test_a_plain_function_runs_in_a_thread_and_knows_its_task(rig):
     assert seen == [(task_id, 1)]
 
 
-async def test_a_batch_costs_two_store_calls(rig):
+async def test_a_batch_costs_two_store_calls(rig, monkeypatch):
+    monkeypatch.setattr(settler, "PATIENCE", 60.0)  # however slow this machine is
+
     @rig.task
     async def nothing():
         pass
@@ -231,3 +236,101 @@ async def test_concurrency_is_real_overlap(rig):
     await rig.work_until_idle(rig.make(concurrency=5))
 
     assert {(await rig.look(one)).state for one in ids} == {State.SUCCEEDED}
+
+
+class Exotic(BaseException):
+    """As gevent.Timeout and the outcomes of pytest are."""
+
+
+@pytest.mark.parametrize("kind", ["async", "thread"])
+@pytest.mark.parametrize("error", [Exotic, SystemExit])
+async def test_whatever_a_body_raises_is_a_failure(rig, kind, error):
+    runs = []
+
+    def body():
+        runs.append(1)
+        raise error()
+
+    async def abody():
+        body()
+
+    abody.__name__ = body.__name__ = "bad"
+    rig.task(abody if kind == "async" else body)
+    task_id = await rig.send("bad", policy=TaskPolicy(retries=Retries(max=1, base=0)))
+    await rig.work_until_idle(rig.make(kind=kind))
+
+    record = await rig.look(task_id)
+    assert (record.state, record.reason, record.failures, len(runs)) == (State.FAILED, Reason.EXCEPTION, 2, 2)
+
+
+async def test_a_body_that_cancels_itself_fails(rig):
+    @rig.task
+    async def bad():
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    task_id = await rig.send("bad", policy=TaskPolicy(retries=Retries(max=0)))
+    await rig.work_until_idle()
+
+    record = await rig.look(task_id)
+    assert (record.state, load_error(record.error).type) == (State.FAILED, "asyncio.exceptions.CancelledError")
+
+
+def test_the_cleanup_of_a_cancelled_body_is_not_cut_off_by_the_next_renewal(rig, simulate):
+    seen = []
+
+    begun = asyncio.Event()
+
+    @rig.task
+    async def slow():
+        begun.set()
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            seen.append("cleanup begun")
+            await asyncio.sleep(20)
+            seen.append("cleanup ended")
+
+    async def main():
+        task_id = await rig.send("slow")
+        engine = rig.make(lease=3600 * SECOND)
+        await engine.start()
+        running = asyncio.ensure_future(engine.run())
+        await begun.wait()
+        (execution,) = engine._slots.running
+        for _ in range(3):  # as three renewals would say it
+            engine._told(execution, Trouble.CANCEL)
+            await asyncio.sleep(1)
+        await engine.idle()
+        engine.stop()
+        await running
+        return await rig.look(task_id)
+
+    assert (simulate(main).state, seen) == (State.CANCELLED, ["cleanup begun", "cleanup ended"])
+
+
+async def test_an_ending_that_cannot_be_judged_fails_its_task(rig):
+    @rig.task
+    async def bad():
+        raise ValueError("no")
+
+    task_id = await rig.send("bad", policy=TaskPolicy(retries=Retries(max=3, factor=float("nan"))))
+    await rig.work_until_idle()
+
+    assert (await rig.look(task_id)).state is State.FAILED
+
+
+async def test_a_failed_body_leaves_a_traceback_of_its_own_frames(rig):
+    @rig.task
+    def bad():
+        raise ValueError("no")
+
+    task_id = await rig.send("bad", policy=TaskPolicy(retries=Retries(max=0)))
+    await rig.work_until_idle(rig.make(kind="thread"))
+
+    text = load_error((await rig.look(task_id)).error).traceback
+    assert "in bad" in text
+    assert "run.py" not in text
+    assert "threads.py" not in text

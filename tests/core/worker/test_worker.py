@@ -82,10 +82,56 @@ async def test_one_kind_that_is_stuck_ends_the_whole_worker_with_75(rig):
 
     await rig.send("hang", queue="second", policy=TaskPolicy(timeout=SECOND // 20, retries=Retries(max=0)))
     worker = two_kinds(rig, concurrency=1)
-    code = await worker.run()
+    await worker.start(supervised=True)
+    code = await worker.wait()
     hold.set()
 
     assert code == ALL_STUCK
+
+
+async def test_a_stop_that_comes_during_the_lifespan_is_not_lost(rig):
+    @asynccontextmanager
+    async def lifespan():
+        worker.stop()
+        yield
+
+    worker = two_kinds(rig, lifespan=lifespan)
+
+    assert await asyncio.wait_for(worker.run(), 20) == 0
+
+
+async def test_two_starts_at_once_start_one_worker(rig):
+    seen = []
+
+    @asynccontextmanager
+    async def lifespan():
+        seen.append("begin")
+        await asyncio.sleep(0)
+        yield
+
+    worker = two_kinds(rig, lifespan=lifespan)
+    await asyncio.gather(worker.start(), worker.start())
+    worker.stop()
+    await worker.wait()
+
+    assert seen == ["begin"]
+
+
+async def test_nobody_waits_for_the_idleness_of_a_worker_that_has_died(rig):
+    @rig.task
+    async def forever():
+        await asyncio.Event().wait()
+
+    await rig.send("forever", queue="first")
+    worker = await two_kinds(rig).start()
+    idle = asyncio.ensure_future(worker.idle())
+    await worker._tasks.close()
+
+    with pytest.raises(StoreClosed):
+        await worker.wait()
+    done, _ = await asyncio.wait([idle], timeout=20)
+    assert idle in done
+    idle.exception()  # that it says the store is closed is as good
 
 
 async def test_a_kind_whose_store_is_closed_ends_the_whole_worker_with_the_error(rig):

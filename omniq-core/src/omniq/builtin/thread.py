@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 from omniq.builtin.threads import Threads
@@ -20,10 +21,11 @@ class ThreadExecutor(Executor):
     async def open(self) -> None:
         self._threads.on_free = self.on_free
 
-    async def run(self, job: Job) -> Any:
+    def run(self, job: Job) -> Awaitable[Any]:
         if job.asynchronous:
-            return await job.function(*job.args, **job.kwargs)
-        return await self._threads.run(job.function, job.args, job.kwargs)
+            body: Awaitable[Any] = job.function(*job.args, **job.kwargs)
+            return body  # as it is: a coroutine around it would be made and thrown away for every task
+        return self._threads.run(job.function, job.args, job.kwargs)
 
     def interrupts(self, job: Job) -> bool:
         return job.asynchronous

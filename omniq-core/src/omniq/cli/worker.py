@@ -63,7 +63,7 @@ async def _work(app: AsyncOmniQ[Any], options: dict[str, Any]) -> Exit:
     async with app:
         worker = app.worker(**options)
         stopped = _Signals(worker)
-        await worker.start()
+        await worker.start(supervised=True)
         note(_banner(app, worker))
         code = await worker.wait()
     if code == Exit.BUSY:

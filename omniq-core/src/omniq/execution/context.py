@@ -27,7 +27,11 @@ class Context(Generic[S]):
     __slots__ = ("_extend", "_task", "cancelled", "stopping", "state", "worker")  # noqa: RUF023
 
     def __init__(
-        self, task: ClaimedTask, state: S, worker: str, extend: Callable[[float | None], None] | None = None
+        self,
+        task: ClaimedTask,
+        state: S,
+        worker: str,
+        extend: Callable[[Context[Any], float | None], None] | None = None,
     ) -> None:
         self._task = task
         self._extend = extend
@@ -76,7 +80,7 @@ class Context(Generic[S]):
     def extend(self, timeout: Duration | None) -> None:
         """Give this attempt more time: its timeout counts anew from now; None takes the limit away."""
         if self._extend is not None:
-            self._extend(None if timeout is None else span(timeout, "timeout") / 1_000_000)
+            self._extend(self, None if timeout is None else span(timeout, "timeout") / 1_000_000)
 
 
 class CancelRequested(Exception):

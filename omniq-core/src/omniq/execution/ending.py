@@ -36,7 +36,7 @@ __all__ = (
 )
 
 
-class Returned(msgspec.Struct, frozen=True):
+class Returned(msgspec.Struct, frozen=True, gc=False):
     """The body returned; `result` is its value encoded, None where none is kept."""
 
     result: bytes | None = None

@@ -6,7 +6,7 @@ The engine (demand, leases, timeouts, cancellation, outcome, settling) exists on
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from omniq.execution.context import Context
@@ -64,8 +64,8 @@ class Executor(ABC):
         """Start what is needed; nothing may be started before."""
 
     @abstractmethod
-    async def run(self, job: Job) -> Any:
-        """Run one job to its end."""
+    def run(self, job: Job) -> Awaitable[Any]:
+        """Run one job to its end: a coroutine function, or a way to what can be awaited."""
 
     async def close(self) -> None:  # noqa: B027
         """Let go of threads and children; what is stuck is left behind."""

@@ -126,13 +126,14 @@ def new_id() -> str:
     into the same tick.
     """
     global _last_tick
-    ns = time.time_ns()
-    tick = (ns // 1_000_000 << 12) | (ns % 1_000_000 << 12) // 1_000_000
+    tick = (time.time_ns() << 12) // 1_000_000
     if tick <= _last_tick:
         tick = _last_tick + 1
     _last_tick = tick
-    text = f"{tick >> 12:012x}7{tick & 0xFFF:03x}{0x8000000000000000 | _random.getrandbits(62):016x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    ms, chance = tick >> 12, _random.getrandbits(62)
+    return "%08x-%04x-7%03x-%04x-%012x" % (  # noqa: UP031  # the fastest way by a third, and one id an enqueue
+        ms >> 16, ms & 0xFFFF, tick & 0xFFF, 0x8000 | chance >> 48, chance & 0xFFFFFFFFFFFF,
+    )  # fmt: skip
 
 
 def derived_id(*parts: str) -> str:

@@ -9,7 +9,6 @@ nothing else, and sizes are looked at before the content.
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import msgspec
@@ -97,12 +96,11 @@ class SerializationManager:
         """
         if value is None:
             return _NONE
-        blob = None
-        if self._detector.is_plain(value):
-            with contextlib.suppress(*_NOT_PLAIN):
-                blob = _PLAIN + encode_plain(value)
-        if blob is None:
-            blob = self._dump_rich(value, self._detector.obstacle(value), "the result", "")
+        try:
+            plain = type(value) in PLAIN_TYPES or self._detector.is_plain(value)
+            blob = _PLAIN + encode_plain(value) if plain else self._dump_rich_result(value)
+        except _NOT_PLAIN:
+            blob = self._dump_rich_result(value)
         if len(blob) > self.max_result:
             raise PayloadTooLarge("the bytes of the result", len(blob), self.max_result)
         return blob
@@ -115,6 +113,9 @@ class SerializationManager:
             CodecRefused: dill, which this reader does not accept, or which another Python wrote.
         """
         return self._load(blob, self.max_result)
+
+    def _dump_rich_result(self, value: Any) -> bytes:
+        return self._dump_rich(value, self._detector.obstacle(value), "the result", "")
 
     def _dump_rich_arguments(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         for place, value in (*enumerate(args, 1), *kwargs.items()):

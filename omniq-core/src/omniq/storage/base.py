@@ -17,7 +17,10 @@ Clock: TypeAlias = Callable[[], Micros]
 
 
 class Feature(Flag):
-    """What a store can do beyond the contract; each a question that the kit asks again."""
+    """What a store can do beyond the contract; each a question that the kit asks again.
+
+    Parents, follow-ups, unique keys of every kind and the key-value space are the contract, not features.
+    """
 
     NONE = 0
     STRICT_ORDER = auto()
@@ -34,14 +37,6 @@ class Feature(Flag):
     """Does a delayed task become eligible to the millisecond?"""
     DIRECT = auto()
     """Do operations end in the caller's thread without suspending, under the direct mark?"""
-    EDGES = auto()
-    """Are parents understood? Every store of ours has them before its first release."""
-    FOLLOW_UPS = auto()
-    """Is `Settlement.after` understood?"""
-    WINDOW_KEYS = auto()
-    """Can a unique key be held for a time, whatever became of the task?"""
-    KV = auto()
-    """Are the kv operations there?"""
 
 
 class Durability(StrEnum):

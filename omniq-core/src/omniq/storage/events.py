@@ -15,7 +15,7 @@ __all__ = ("BaseEventStorage", "EventFilter", "EventPage")
 
 
 class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """A filter; None and empty mean any."""
+    """A filter; None and empty mean any. `since` and `until` bound `at` (since included)."""
 
     types: frozenset[EventType] = frozenset()
     task_id: str | None = None
@@ -26,7 +26,11 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventPage(msgspec.Struct, frozen=True):
-    """Events in the order of their append; `next` goes into `after` for what comes later."""
+    """Events in the order of their append; `next` goes into `after` for what comes later.
+
+    A page may be short, or empty, with `next` set. It is None where nothing was passed over: the end is reached,
+    and a reader that follows asks again with the place that it had. A page that has items has a `next`.
+    """
 
     items: list[TaskEvent]
     next: str | None = None
@@ -37,12 +41,18 @@ class BaseEventStorage(BaseStore):
 
     @abstractmethod
     async def append(self, events: Sequence[TaskEvent]) -> None:
-        """Write events; one whose id is there already is left alone."""
+        """Write events, all or none; one whose id is there already is left alone."""
 
     @abstractmethod
     async def read(self, where: EventFilter, *, after: str | None = None, limit: int = 100) -> EventPage:
-        """Read a page, oldest first, behind `after` (opaque)."""
+        """Read a page in the order of append, behind `after`: the `next` of a page before, opaque.
+
+        What is appended later is behind every place that was given, also when events were purged in between.
+
+        Raises:
+            ValueError: `after` is no such value.
+        """
 
     @abstractmethod
     async def purge(self, before: Micros, limit: int) -> int:
-        """Remove up to `limit` events older than `before`; give how many."""
+        """Remove up to `limit` events with `at` < `before`, oldest first; give how many."""

@@ -10,8 +10,7 @@ Rules for every operation:
   affects nobody.
 - Repeatable, but `claim`: a repeat with equal arguments leaves the same end state.
 - Expected outcomes are answers. Raised only: StoreUnavailable (outcome unknown: repeat the same call),
-  StoreFull (this unit was not written), StoreClosed, StoreCorrupt; and NotSupported for a feature that the
-  store declares not to have.
+  StoreFull (this unit was not written), StoreClosed, StoreCorrupt.
 - Random values, ids and retry times are drawn by the caller. Stores never log, emit events or retry.
 """
 
@@ -82,7 +81,7 @@ class BaseTaskQueue(BaseStore):
 
         Queue by queue in the order given; inside one by priority 9 to 0, then eligible_at, then place in the
         enqueuing call. A paused queue gives nothing. A task at or past its expires_at becomes `expired` on
-        the way and is never given.
+        the way and is never given; children that become ready by it are for the next claim.
 
         Args:
             lease: µs from the store's now; renew with `extend` before it ends.

@@ -13,9 +13,10 @@ from omniq.testing.clock import VirtualClock
 
 if TYPE_CHECKING:
     from omniq.testing.faults import FaultyStore
-    from omniq.testing.kit import ExecutorConformance, QueueConformance, ResultConformance
+    from omniq.testing.kit import EventConformance, ExecutorConformance, QueueConformance, ResultConformance
 
 __all__ = (
+    "EventConformance",
     "ExecutorConformance",
     "FaultyStore",
     "QueueConformance",
@@ -24,6 +25,7 @@ __all__ = (
 )
 
 _HOME = {
+    "EventConformance": "omniq.testing.kit",
     "ExecutorConformance": "omniq.testing.kit",
     "FaultyStore": "omniq.testing.faults",
     "QueueConformance": "omniq.testing.kit",

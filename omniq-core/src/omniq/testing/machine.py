@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, initialize, multiple, precondition, rule
+from hypothesis.stateful import Bundle, initialize, multiple, rule
 
 from omniq.models.states import Counter, OnParent, Reason, State, Until
 from omniq.models.values import HOUR, MILLISECOND, MINUTE, SECOND
@@ -105,15 +105,12 @@ class LockStep(Twins):
             "ttl": draw(st.sampled_from(TTLS)),
         }
         if draw(ONE_IN_FOUR):
-            kinds = [Until.TERMINAL, Until.STARTED]
-            if self.has(Feature.WINDOW_KEYS):
-                kinds.append(Until.WINDOW)
-            until = draw(st.sampled_from(kinds))
+            until = draw(st.sampled_from(Until))
             window = MINUTE if until is Until.WINDOW else 0
             changes["unique"] = key(draw(st.sampled_from("kl")), until=until, window=window)
         if draw(ONE_IN_TEN):
             changes["insert_before"] = self.clock() + draw(st.sampled_from([0, SECOND, SECOND]))
-        if graph and self.has(Feature.EDGES) and self.written and draw(st.booleans()):
+        if graph and self.written and draw(st.booleans()):
             near = [task.id for task in self.written[-6:]]
             changes["parents"] = tuple(draw(st.lists(st.sampled_from(near), min_size=1, max_size=3)))
             changes["on_parent"] = draw(st.sampled_from(OnParent))
@@ -217,7 +214,7 @@ class LockStep(Twins):
     @rule(pairs=st.lists(holds, min_size=1, max_size=3), hows=THREE_ENDINGS, data=st.data())
     def settle(self, pairs: list[Pair], hows: list[dict[str, Any]], data: st.DataObject) -> None:
         after: tuple[NewTask, ...] = ()
-        if self.has(Feature.FOLLOW_UPS) and data.draw(ONE_IN_FOUR):
+        if data.draw(ONE_IN_FOUR):
             after = (self.make(data, graph=False),)
             self.written += after
         answers = [
@@ -274,7 +271,6 @@ class LockStep(Twins):
         self.subject = companion
         self.compare()
 
-    @precondition(lambda self: self.has(Feature.KV))
     @rule(
         name=st.sampled_from("kl"),
         value=st.sampled_from([b"1", b"2"]),

@@ -66,6 +66,12 @@ class Claimer:
         return 0 if self._dry and self._buffered() else self._room()
 
     async def run(self) -> None:
+        try:
+            await self._claim_for_ever()
+        finally:
+            await self._pay_at_the_end()
+
+    async def _claim_for_ever(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             while not (limit := self._want()):
@@ -98,18 +104,14 @@ class Claimer:
         self._owed.append(claim_id)
         begun = loop.time()
         wait = 0 if self._buffered() else self._stand_by
-        try:
-            claimed = await self._tasks.claim(
-                self._queues,
-                limit=limit,
-                lease=self._lease,
-                worker=self._worker,
-                claim_id=claim_id,
-                wait=wait,
-            )
-        except asyncio.CancelledError:
-            await self._pay_at_the_end()
-            raise
+        claimed = await self._tasks.claim(
+            self._queues,
+            limit=limit,
+            lease=self._lease,
+            worker=self._worker,
+            claim_id=claim_id,
+            wait=wait,
+        )
         self._owed.remove(claim_id)
         self._stood = loop.time() - begun > self._stand_by / SECOND / 2
         return claimed
@@ -120,6 +122,8 @@ class Claimer:
             self._owed.pop(0)
 
     async def _pay_at_the_end(self) -> None:
+        if not self._owed:
+            return
         try:
             async with asyncio.timeout(LAST_WORD):
                 await self._pay()

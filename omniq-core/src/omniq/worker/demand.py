@@ -22,13 +22,15 @@ _WEIGHT = 0.2
 class Demand:
     """The arithmetic of one worker's appetite. Seconds."""
 
-    __slots__ = ("_length", "_slots", "_trip", "ahead")
+    __slots__ = ("_length", "_slots", "_trip", "ahead", "enough")
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
         self._length: float | None = None
         self._trip = 0.0
         self.ahead = 0
+        self.enough = slots - 1
+        """So many in hand, running or waiting, or fewer: a claim may be worth it. Asked for every task."""
 
     def saw_task(self, seconds: float) -> None:
         """Learn how long a task took."""
@@ -40,7 +42,7 @@ class Demand:
         Without it what was given back would be claimed again at once, and so on for ever.
         """
         self._length = max(seconds, self._length or 0.0)
-        self.ahead = 0
+        self._look_ahead(0)
 
     def saw_trip(self, seconds: float) -> None:
         """Learn how long a round trip to the store took, and set what to ask for ahead."""
@@ -48,7 +50,7 @@ class Demand:
         if self._length is not None:
             window = max(2 * self._trip, ROUND_TRIP_FLOOR)
             wanted = self._slots * window / max(self._length, 1e-6)
-            self.ahead = 0 if wanted < 1 else min(MOST_AHEAD, math.ceil(wanted))
+            self._look_ahead(0 if wanted < 1 else min(MOST_AHEAD, math.ceil(wanted)))
 
     def want(self, running: int, buffered: int, stuck: int = 0) -> int:
         """Say how many to claim now; 0 while the room is not worth a round trip.
@@ -58,6 +60,10 @@ class Demand:
         slots = self._slots - stuck
         if slots <= 0:
             return 0
-        room = slots + self.ahead - running - buffered
-        enough = max(1, min(self.ahead // 2, AT_ONCE))
-        return room if room >= enough or (room > 0 and not running and not buffered) else 0
+        in_hand = running + buffered
+        room = slots + self.ahead - in_hand
+        return room if in_hand <= self.enough - stuck or (room > 0 and not in_hand) else 0
+
+    def _look_ahead(self, ahead: int) -> None:
+        self.ahead = ahead
+        self.enough = self._slots + ahead - max(1, min(ahead // 2, AT_ONCE))

@@ -1,4 +1,4 @@
-"""Runs tasks from a store until told to stop: demand, claims, attempts, limits, drain.
+"""Runs tasks from a store until told to stop: start, run, drain; what is in hand is in `slots`.
 
 The engine exists once; a worker kind is an `Executor`. Everything here runs on one loop and nothing of it
 waits for user code, but renewal, which has its own thread (`leases`).
@@ -12,8 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import sys
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import TYPE_CHECKING, Any
@@ -33,9 +31,10 @@ from omniq.worker.demand import Demand
 from omniq.worker.journal import Journal
 from omniq.worker.leases import Leases
 from omniq.worker.observer import Observer
-from omniq.worker.outcome import settlement
-from omniq.worker.run import FOREVER, Execution, Runner, Why
-from omniq.worker.settler import Ended, Settler
+from omniq.worker.outcome import settlement, undecided
+from omniq.worker.run import Execution, Runner, Why
+from omniq.worker.settler import Settler
+from omniq.worker.slots import Slots
 from omniq.worker.sweeper import Sweeper
 
 if TYPE_CHECKING:
@@ -48,8 +47,6 @@ Lifespan = Callable[[], AbstractAsyncContextManager[Any]]
 
 ALL_STUCK = 75
 """Exit code where every slot is taken by a thread that does not return: only a new process helps."""
-STALE = 1.0
-"""Seconds that a claimed task may wait for a slot; then it goes back, since another worker may be free."""
 CLEANUP = 5.0
 """Seconds that a cancelled body has for its `finally`."""
 LEAST_TO_SETTLE = 5.0
@@ -57,14 +54,12 @@ LEAST_TO_SETTLE = 5.0
 
 logger = logging.getLogger("omniq.worker")
 
-_EAGER = sys.version_info >= (3, 12)
-_eager_task: Any = asyncio.Task  # its eager_start is not known to a checker that targets 3.11
-
 
 class Engine:
     """One worker kind on one task store. `start`, then `run` to the end; `stop` from the loop's thread.
 
-    `executors` maps a kind to its factory; only `settings.kind` is made. The stores are opened and stay so.
+    `executors` maps a kind to its factory; only `settings.kind` is made. The stores are opened and stay so. A
+    `supervised` one leaves when all its slots are stuck, since somebody starts its process anew.
     """
 
     def __init__(
@@ -78,16 +73,37 @@ class Engine:
         results: BaseResultStorage | None = None,
         lifespan: Lifespan | None = None,
         hooks: Observer | None = None,
+        supervised: bool = False,
     ) -> None:
         self.settings = settings = settings or WorkerSettings()
         self.queues = settings.queues or ("default",)
         self.state: Any = None
         self._tasks, self._results, self._hooks, self._lifespan = tasks, results, hooks, lifespan
+        self._supervised = supervised
         self._executor = executors[settings.kind](settings.concurrency)
-        self._runner = Runner(registry, serializer, self._executor)
-        self._demand = Demand(settings.concurrency)
+        self._journal = Journal(logger)
+        demand = Demand(settings.concurrency)
         self._leases = Leases(tasks, settings.lease, self._told)
-        self._settler = Settler(tasks, results, drop=self._leases.drop, report=self._report, took=self._demand.saw_trip)
+        self._slots = Slots(
+            settings.concurrency,
+            grace=settings.shutdown_grace,
+            executor=self._executor,
+            demand=demand,
+            leases=self._leases,
+            ended=self._ended,
+            room=lambda: self._claimer.look(),
+        )
+        self._runner = Runner(
+            registry,
+            serializer,
+            self._executor,
+            worker=settings.name,
+            ended=self._slots.finish,
+            more_time=lambda context, seconds: self._post(self._slots.more_time, context, seconds),
+        )
+        if hooks is not None or self._journal.on:
+            self._runner.begun = self._begun
+        self._settler = Settler(tasks, results, drop=self._leases.drop, report=self._settled, took=demand.saw_trip)
         self._sweeper = Sweeper(
             tasks, lease=settings.lease, worker=settings.name, crashed=self._take_over, ended=self._swept
         )
@@ -97,30 +113,25 @@ class Engine:
             settings.lease,
             settings.name,
             want=self._want,
-            buffered=lambda: bool(self._buffer),
+            buffered=lambda: self._slots.waiting,
             take=self._take,
         )
-        self._journal = Journal(logger)
-        self._buffer: deque[Execution] = deque()
-        self._running: set[Execution] = set()
         self._retry_until = 0.0
-        self._filling = False
         self._stopping = asyncio.Event()
         self._now = asyncio.Event()
         self._quiet = asyncio.Event()
         self._quiet.set()
-        self._watch: asyncio.TimerHandle | None = None
-        self._watched = FOREVER
         self._background: list[asyncio.Task[None]] = []
         self._settling: asyncio.Task[None] | None = None
         self._exits = AsyncExitStack()
         self._exit_code = 0
+        self._stuck = False
         self._random = random.Random()
 
     @property
     def running(self) -> int:
         """Attempts whose bodies run now."""
-        return len(self._running)
+        return len(self._slots.running)
 
     async def start(self) -> None:
         """Open the stores, the executor and the lifespan, and begin to claim."""
@@ -133,8 +144,9 @@ class Engine:
             await self._executor.open()
             exits.push_async_callback(self._executor.close)
             if self._lifespan is not None:
-                self.state = await exits.enter_async_context(self._lifespan())
+                self.state = self._runner.state = await exits.enter_async_context(self._lifespan())
             self._exits = exits.pop_all()
+        self._slots.open(self._runner)
         self._leases.start()
         self._settling = self._spawn(self._settler.run(), "settler")
         self._background = [
@@ -159,6 +171,7 @@ class Engine:
             raise
         finally:
             stopping.cancel()
+            self._quiet.set()  # whoever waits for it looks again, and finds that this is over
         broken = [task for task in watched if task.done()]
         self.stop()
         await self._drain()
@@ -172,7 +185,8 @@ class Engine:
         if self._stopping.is_set():
             return
         self._stopping.set()
-        for execution in self._running:
+        self._runner.stopping = True
+        for execution in self._slots.running:
             if execution.context is not None:
                 execution.context.stopping = True
 
@@ -195,6 +209,8 @@ class Engine:
         pause = 0.01
         while not self._stopping.is_set():
             await self._quiet.wait()
+            if self._stopping.is_set():
+                return
             waits = self._loop.time() < self._retry_until
             if not waits and not await self._work_left(served) and self._quiet.is_set():
                 return
@@ -204,106 +220,70 @@ class Engine:
     # What the claimer asks and brings.
 
     def _want(self) -> int:
-        if self._stopping.is_set():
-            return 0
-        return self._demand.want(len(self._running), len(self._buffer), self._executor.stuck)
+        return 0 if self._stopping.is_set() else self._slots.want()
 
     def _take(self, tasks: list[ClaimedTask], now: int, sent: float) -> None:
         received = self._loop.time()
         executions = [Execution(task, received, sent) for task in tasks]
         for execution in executions:
-            execution.read_policy(now)
+            if execution.task.policy:
+                execution.read_policy(now)
         self._leases.hold(executions)
-        self._buffer.extend(executions)
         self._quiet.clear()
+        self._slots.take(executions)
         if self._stopping.is_set():
-            self._give_back()
-        else:
-            self._fill()
+            self._slots.give_back()
 
-    def _fill(self) -> None:
-        """Start what fits. Not re-entrant: an eagerly started body may end inside its own start."""
-        if self._filling:
-            return
-        self._filling = True
-        try:
-            free = self.settings.concurrency - self._executor.stuck
-            while self._buffer and len(self._running) < free:
-                self._start(self._buffer.popleft())
-                free = self.settings.concurrency - self._executor.stuck
-        finally:
-            self._filling = False
-        if self._buffer:
-            self._arm(self._buffer[0].claimed + STALE)
-        self._claimer.look()
+    # What becomes of an attempt.
 
-    def _start(self, execution: Execution) -> None:
-        now = self._loop.time()
-        if execution.why is Why.LOST or now >= self._leases.expires(execution):
-            self._leases.drop((execution,))
-            self._look_quiet()
-            return
-        execution.begin(now, self.settings.shutdown_grace)
-        self._running.add(execution)
-        self._arm(min(execution.ends, self._leases.expires(execution)))
-        coroutine = self._one(execution)
-        if _EAGER:
-            execution.atask = _eager_task(coroutine, loop=self._loop, eager_start=True)
-        else:
-            execution.atask = self._loop.create_task(coroutine)
-
-    async def _one(self, execution: Execution) -> None:
-        """The one Task of an attempt; its ending reaches the settler whatever happens."""
-        if execution.atask is None:
-            execution.atask = asyncio.current_task()
-        context = Context(
-            execution.task,
-            self.state,
-            self.settings.name,
-            lambda seconds: self._post(self._more_time, execution, seconds),
-        )
-        context.stopping = self._stopping.is_set()
-        self._journal.started(execution.task)
+    def _begun(self, context: Context[Any]) -> None:
+        self._journal.started(context.name, context.fence)
         if self._hooks is not None:
             self._hooks.started(context)
-        ending: end.Ending | None = end.Interrupted()
-        try:
-            ending = await self._runner.attempt(execution, context)
-        finally:
-            self._finish(execution, ending)
 
-    def _finish(self, execution: Execution, ending: end.Ending | None) -> None:
-        if execution not in self._running:
-            return  # given up at shutdown, and ended by that
-        self._running.discard(execution)
-        seconds = self._loop.time() - execution.started
-        if ending is None:
-            self._leases.drop((execution,))
-            self._journal.lost(execution.task)
-            if self._hooks is not None:
-                self._hooks.settled(execution.task, self._settlement(execution, end.Interrupted()), None, seconds)
+    def _ended(self, execution: Execution, ending: end.Ending | None) -> None:
+        """Pass an ending on to the settler; nothing is to be written of what was lost."""
+        if ending is not None:
+            self._settle(execution, ending)
         else:
-            self._demand.saw_task(seconds)
-            self._settler.add(Ended(execution, self._settlement(execution, ending), seconds))
-        self._check_stuck()
-        self._fill()
-        self._look_quiet()
+            self._leases.drop((execution,))
+            if execution.context is not None:
+                self._lost(execution)
+            self._look_quiet()
+        if self._executor.stuck:
+            self._check_stuck()
 
-    def _settlement(self, execution: Execution, ending: end.Ending) -> Any:
-        return settlement(execution.task, ending, execution.policy, chance=self._random.random(), ref=execution.ref)
+    def _settle(self, execution: Execution, ending: end.Ending) -> None:
+        chance, ref = self._random.random(), execution.ref
+        try:
+            execution.settlement = settlement(execution.task, ending, execution.policy, chance=chance, ref=ref)
+        except Exception as why:  # a policy that another program wrote may hold anything
+            execution.settlement = undecided(execution.task, why, ref=ref)
+        self._settler.add(execution)
 
-    def _report(self, ended: Ended, answer: SettleAnswer | None) -> None:
-        """Tell the world what the store wrote."""
-        asked, task = ended.settlement, ended.execution.task
-        became: State | None = asked.to
-        if answer is not None:
-            cancelled = answer.what is Trouble.CANCELLED
-            became = settled_state(asked.to, cancel_requested=True) if cancelled else None
-        if became is State.READY and asked.count in (Counter.FAILURES, Counter.CRASHES):
-            self._retry_until = max(self._retry_until, self._loop.time() + (asked.delay or 0) / SECOND)
-        self._journal.settled(task, asked, became, ended.seconds)
+    def _lost(self, execution: Execution) -> None:
+        self._journal.lost(execution.task)
         if self._hooks is not None:
-            self._hooks.settled(task, asked, became, ended.seconds)
+            self._hooks.settled(execution.task, None, None, execution.seconds)
+
+    def _settled(self, batch: Sequence[Execution], answers: Sequence[SettleAnswer]) -> None:
+        """Tell the world what the store wrote."""
+        odd = {answer.task_id: answer for answer in answers}
+        for execution in batch:
+            asked = execution.settlement
+            became: State | None = asked.to
+            if odd and (answer := odd.get(execution.id)) is not None:
+                cancelled = answer.what is Trouble.CANCELLED
+                became = settled_state(asked.to, cancel_requested=True) if cancelled else None
+            if became is State.READY and asked.count in (Counter.FAILURES, Counter.CRASHES):
+                self._retry_until = max(self._retry_until, self._loop.time() + (asked.delay or 0) / SECOND)
+            if became is None:
+                self._lost(execution)
+                continue
+            if self._journal.on:
+                self._journal.settled(execution.task, asked, became, execution.seconds)
+            if self._hooks is not None:
+                self._hooks.settled(execution.task, asked, became, execution.seconds)
         self._look_quiet()
 
     # What others find out.
@@ -312,13 +292,14 @@ class Engine:
         """Judge a lost attempt that recovery took over; it is held until that is written."""
         now = self._loop.time()
         execution = Execution(task, now, now)
-        execution.read_policy(0)
+        if task.policy:
+            execution.read_policy(0)
         execution.started = now
         self._leases.hold((execution,))
         if self._hooks is not None:
             self._hooks.recovered(task)
         error = TaskError("omniq.Crashed", "the worker that ran it did not renew its lease")
-        self._settler.add(Ended(execution, self._settlement(execution, end.Crashed(error)), 0.0))
+        self._settle(execution, end.Crashed(error))
         self._quiet.clear()
 
     def _swept(self, ended: list[tuple[str, State]]) -> None:
@@ -327,100 +308,49 @@ class Engine:
 
     def _told(self, execution: Execution, trouble: Trouble) -> None:
         """Hear from the lease thread, on the loop."""
-        if trouble is Trouble.LOST:
-            if execution in self._running:
-                execution.stop(Why.LOST, self._executor)
-            else:
-                execution.why = Why.LOST  # in the buffer: dropped at its start; ended: the settle tells
-        elif execution in self._running:
-            execution.stop(Why.CANCEL, self._executor)
-        else:
-            execution.cancel = True
-
-    def _more_time(self, execution: Execution, seconds: float | None) -> None:
-        if execution in self._running:
-            execution.more_time(self._loop.time(), seconds, self.settings.shutdown_grace)
-            self._arm(execution.ends)
+        self._slots.told(execution, Why.LOST if trouble is Trouble.LOST else Why.CANCEL)
 
     def _freed(self) -> None:
         """A thread that was given up has returned."""
-        self._fill()
+        self._stuck = False
+        self._slots.fill()
         self._look_quiet()
 
     def _check_stuck(self) -> None:
-        if self._executor.stuck >= self.settings.concurrency and not self._stopping.is_set():
-            logger.error(
-                "all %d slots are taken by threads that do not return; stopping, a new process must go on",
-                self.settings.concurrency,
-            )
+        if self._stuck or self._stopping.is_set() or not self._slots.full_of_stuck:
+            return
+        self._stuck = True
+        logger.error(
+            "all %d slots are taken by threads that ran past their timeout; %s",
+            self.settings.concurrency,
+            "stopping, a new process must go on" if self._supervised else "nothing is started until one returns",
+        )
+        if self._supervised:
             self._exit_code = ALL_STUCK
             self.stop()
-
-    # Limits: one timer for all, set to the earliest. A scan of at most `concurrency` entries is cheaper than
-    # a heap, which grows by rate x timeout when tasks end early.
-
-    def _arm(self, when: float) -> None:
-        if when < self._watched:
-            if self._watch is not None:
-                self._watch.cancel()
-            self._watched = when
-            self._watch = self._loop.call_at(when, self._on_time)
-
-    def _on_time(self) -> None:
-        self._watch, self._watched = None, FOREVER
-        now = self._loop.time()
-        earliest = FOREVER
-        for execution in list(self._running):
-            if execution.why is Why.LOST:
-                continue
-            fenced = self._leases.expires(execution)
-            if now >= fenced:
-                execution.stop(Why.LOST, self._executor)
-                continue
-            if execution.why is None and (why := execution.overrun(now)) is not None:
-                execution.stop(why, self._executor)
-            earliest = min(earliest, fenced, execution.ends if execution.why is None else FOREVER)
-        while self._buffer and now >= self._buffer[0].claimed + STALE:
-            self._demand.saw_waiting(STALE)
-            self._unstarted(self._buffer.popleft())
-        if self._buffer:
-            earliest = min(earliest, self._buffer[0].claimed + STALE)
-        self._arm(earliest)
-        self._claimer.look()
-
-    def _unstarted(self, execution: Execution) -> None:
-        execution.started = self._loop.time()
-        ending = end.Cancelled() if execution.cancel else end.Interrupted()
-        self._settler.add(Ended(execution, self._settlement(execution, ending), 0.0))
-
-    def _give_back(self) -> None:
-        while self._buffer:
-            self._unstarted(self._buffer.popleft())
 
     # The end.
 
     async def _drain(self) -> None:
         settings, loop = self.settings, self._loop
         await self._cancel(self._background)
-        self._give_back()
-        if self._running:
-            logger.info("stopping: %d running tasks may finish", len(self._running))
+        self._slots.give_back()
+        if self.running:
+            logger.info("stopping: %d running tasks may finish", self.running)
         grace = loop.time() + settings.shutdown_grace / SECOND
-        while self._running and not self._now.is_set() and self._exit_code != ALL_STUCK:
+        while self.running and not self._now.is_set() and self._exit_code != ALL_STUCK:
             left = grace - loop.time()
             if left <= 0:
                 break
-            await self._one_of((*self._bodies(), self._now.wait()), left)
-        for execution in list(self._running):
-            execution.stop(Why.SHUTDOWN, self._executor)
-        if bodies := self._bodies():
+            await self._one_of((*self._slots.bodies(), self._now.wait()), left)
+        self._slots.stop(Why.SHUTDOWN)
+        if bodies := self._slots.bodies():
             await asyncio.wait(bodies, timeout=CLEANUP)
-        for execution in list(self._running):  # a body that swallows its cancellation keeps nothing
-            self._finish(execution, end.Interrupted())
+        for execution in list(self._slots.running):  # a body that swallows its cancellation keeps nothing
+            self._slots.finish(execution, end.Interrupted())
         await self._finish_settling(max(grace - loop.time(), LEAST_TO_SETTLE))
         await self._leases.close()
-        if self._watch is not None:
-            self._watch.cancel()
+        self._slots.close()
         await self._exits.aclose()
 
     async def _finish_settling(self, seconds: float) -> None:
@@ -435,14 +365,11 @@ class Engine:
             await asyncio.wait([self._settling], timeout=LEAST_TO_SETTLE)
             self._settling.cancel()
 
-    def _bodies(self) -> list[asyncio.Task[None]]:
-        return [execution.atask for execution in self._running if execution.atask is not None]
-
     async def _one_of(self, waited: Sequence[Awaitable[Any]], seconds: float) -> None:
         futures = [asyncio.ensure_future(one) for one in waited]
         await asyncio.wait(futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for future in futures:
-            if future not in self._bodies() and not future.done():
+            if future not in self._slots.bodies() and not future.done():
                 future.cancel()
 
     async def _cancel(self, tasks: Sequence[asyncio.Task[None]]) -> None:
@@ -460,7 +387,7 @@ class Engine:
     # Idle.
 
     def _look_quiet(self) -> None:
-        if not self._running and not self._buffer and not self._settler.unsettled:
+        if self._slots.empty and not self._settler.unsettled:
             self._quiet.set()
 
     async def _work_left(self, queues: Sequence[str]) -> bool:

@@ -10,28 +10,26 @@ import logging
 from omniq.models.result import load_error
 from omniq.models.states import Counter, State
 from omniq.models.values import SECOND, span_text
-from omniq.storage.records import ClaimedTask, Settlement
+from omniq.storage.records import ClaimedTask, Fence, Settlement
 
 __all__ = ("Journal",)
 
 
 class Journal:
-    """Writes the lines; asks the logger's level once, since a busy worker would ask 60,000 times a second."""
+    """Writes the lines. `on` was asked once, since a busy worker would ask 60,000 times a second."""
 
-    __slots__ = ("_log", "_on")
+    __slots__ = ("_log", "on")
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
-        self._on = log.isEnabledFor(logging.INFO)
+        self.on = log.isEnabledFor(logging.INFO)
 
-    def started(self, task: ClaimedTask) -> None:
-        if self._on:
-            self._log.info("start   %s %s attempt %d", task.name, task.fence.task_id, task.fence.attempt)
+    def started(self, name: str, fence: Fence) -> None:
+        if self.on:
+            self._log.info("start   %s %s attempt %d", name, fence.task_id, fence.attempt)
 
-    def settled(self, task: ClaimedTask, asked: Settlement, became: State | None, seconds: float) -> None:
-        if became is None:
-            self.lost(task)
-        elif self._on:
+    def settled(self, task: ClaimedTask, asked: Settlement, became: State, seconds: float) -> None:
+        if self.on:
             self._log.info("%s", _line(task, asked, became, seconds))
 
     def lost(self, task: ClaimedTask) -> None:

@@ -45,6 +45,7 @@ class Leases:
         self._wake_own: Callable[[], object] | None = None
         self._silent = False
         self.span = lease / SECOND
+        self._trusted = FENCED_AT * self.span
 
     @property
     def held(self) -> int:
@@ -77,7 +78,7 @@ class Leases:
 
     def expires(self, execution: Execution) -> float:
         """Give the time at which an execution counts as lost if no renewal is confirmed before."""
-        return execution.confirmed + FENCED_AT * self.span
+        return execution.confirmed + self._trusted
 
     def _renew_directly(self) -> None:
         companion = self._tasks.companion()
@@ -131,7 +132,7 @@ class Leases:
         sent = loop.time()
         batch: dict[str, Execution] = {}
         for execution in list(self._held):  # one step in C: the loop may add and drop meanwhile
-            if execution.renew_until <= sent or execution.confirmed + FENCED_AT * self.span <= sent:
+            if execution.renew_until <= sent or self.expires(execution) <= sent:
                 continue  # hung, or fenced off already
             other = batch.get(execution.id)
             if other is None or other.task.fence.attempt < execution.task.fence.attempt:

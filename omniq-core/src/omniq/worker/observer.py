@@ -21,8 +21,10 @@ class Observer(Protocol):
     def started(self, context: Context[Any]) -> None:
         """An attempt begins; its body has not been called."""
 
-    def settled(self, task: ClaimedTask, settlement: Settlement, became: State | None, seconds: float) -> None:
-        """The store answered. `became` is None where the attempt was lost, so nothing was written."""
+    def settled(self, task: ClaimedTask, settlement: Settlement | None, became: State | None, seconds: float) -> None:
+        """The store answered. `became` is None where the attempt was lost, so nothing was written; there is no
+        settlement where that was known before.
+        """
 
     def recovered(self, task: ClaimedTask) -> None:
         """A lease that ran out was taken over; its settlement follows."""

@@ -43,7 +43,7 @@ from omniq.models.states import Counter, Reason, State
 from omniq.models.values import Micros
 from omniq.storage.records import ClaimedTask, Ref, Settlement
 
-__all__ = ("Outcome", "decide", "settlement")
+__all__ = ("Outcome", "decide", "settlement", "undecided")
 
 _TIMEOUT = type_names(TimeoutError)
 
@@ -57,6 +57,9 @@ class Outcome(msgspec.Struct, frozen=True):
     reason: Reason | None = None
 
 
+_SUCCEEDED = Outcome(State.SUCCEEDED)
+
+
 def decide(task: ClaimedTask, ending: Ending, policy: TaskPolicy, *, chance: float) -> Outcome:
     """Say what one ending of one attempt means for the task; `chance` is drawn by the caller from [0, 1).
 
@@ -65,7 +68,7 @@ def decide(task: ClaimedTask, ending: Ending, policy: TaskPolicy, *, chance: flo
     """
     match ending:
         case Returned():
-            return Outcome(State.SUCCEEDED)
+            return _SUCCEEDED
         case Raised(bases=bases):
             return _failed(task, policy, Reason.EXCEPTION, chance, worth=policy.retries.covers(bases))
         case TimedOut():
@@ -121,6 +124,12 @@ def settlement(task: ClaimedTask, ending: Ending, policy: TaskPolicy, *, chance:
         error=_error(ending, outcome),
         result=ending.result if isinstance(ending, Returned) else None,
     )
+
+
+def undecided(task: ClaimedTask, why: Exception, *, ref: Ref) -> Settlement:
+    """Fail a task whose ending cannot be judged or written: it would be held for ever, and its neighbours with it."""
+    error = dump_error(TaskError.of(why))
+    return Settlement(fence=task.fence, ref=ref, to=State.FAILED, reason=Reason.EXCEPTION, error=error)
 
 
 def _failed(

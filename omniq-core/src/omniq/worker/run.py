@@ -1,13 +1,14 @@
 """One attempt, from the claim to its ending.
 
-Invariant: whatever a body does, `attempt` gives exactly one ending, and the engine's own cancellation never
-leaks into it: why an attempt is stopped stands in `Execution.why` before its Task is cancelled.
+Invariant: whatever a body does, `attempt` hands over exactly one ending, and the engine's own cancellation
+never leaks into it: why an attempt is stopped stands in `Execution.why` before its Task is cancelled.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,11 @@ from omniq.execution import ending as end
 from omniq.execution.context import CancelRequested, Context, active
 from omniq.execution.executor import Executor, Job
 from omniq.execution.steering import Discard, Retry, Snooze
-from omniq.models.policy import PLAIN, TaskPolicy, load_policy
+from omniq.models.policy import PLAIN, load_policy
 from omniq.models.result import TaskError
 from omniq.models.values import SECOND, Micros, span_text
 from omniq.packing import unpack
-from omniq.storage.records import ClaimedTask, Ref
+from omniq.storage.records import ClaimedTask, Ref, Settlement
 
 if TYPE_CHECKING:
     from omniq.functions import FunctionRegistry
@@ -48,12 +49,13 @@ class Execution:
     """One claimed task in the hands of this worker. Seconds on the loop's clock, unless said otherwise.
 
     `confirmed` is when the last successful claim or renewal was sent; `renew_until` ends the renewal of a
-    hung one. The lease thread writes `confirmed`, `ref` and the flag of the context, the loop all else.
+    hung one; `settlement` is what is to be written once it has ended. The lease thread writes `confirmed`,
+    `ref` and the flag of the context, the loop all else.
     """
 
     __slots__ = (
         "atask", "cancel", "claimed", "confirmed", "context", "deadline", "ends", "job", "policy", "ref",
-        "renew_until", "started", "task", "timeout", "trouble", "why",
+        "renew_until", "seconds", "settlement", "started", "task", "timeout", "trouble", "why",
     )  # fmt: skip
 
     def __init__(self, task: ClaimedTask, claimed: float, confirmed: float) -> None:
@@ -62,28 +64,21 @@ class Execution:
         self.policy = PLAIN
         self.trouble: end.Ending | None = None
         self.claimed, self.confirmed = claimed, confirmed
-        self.started = 0.0
-        self.deadline = FOREVER
-        self.timeout = FOREVER
-        self.ends = FOREVER
-        self.renew_until = FOREVER
+        self.started = self.seconds = 0.0
+        self.deadline = self.timeout = self.ends = self.renew_until = FOREVER
         self.context: Context[Any] | None = None
         self.job: Job | None = None
         self.atask: asyncio.Task[None] | None = None
         self.cancel = task.cancel
         self.why: Why | None = None
+        self.settlement: Settlement
 
     @property
     def id(self) -> str:
         return self.task.fence.task_id
 
-    def is_lost(self) -> bool:
-        return self.why is Why.LOST
-
     def read_policy(self, now: Micros) -> None:
         """Decode what core knows of the task; `now` is the store's time of the claim."""
-        if not self.task.policy:
-            return
         try:
             policy = self.policy = load_policy(self.task.policy)
         except msgspec.DecodeError as why:
@@ -124,6 +119,8 @@ class Execution:
             self.cancel = True
             if self.job is None or not executor.interrupts(self.job):
                 return
+        if self.why is why:
+            return  # each renewal says it again, and the body may be cleaning up
         if self.why is None or why is Why.LOST:
             self.why = why
         if self.atask is not None and self.context is not None:
@@ -131,52 +128,63 @@ class Execution:
 
 
 class Runner:
-    """Turns executions into endings: look-up, decoding, the body, encoding."""
+    """Turns executions into endings: look-up, decoding, the body, encoding.
 
-    def __init__(self, registry: FunctionRegistry, serializer: SerializationManager, executor: Executor) -> None:
+    `ended(execution, ending)` gets None for an attempt that was lost, of which nothing may be written.
+    `begun` is called before a body, where somebody listens.
+    """
+
+    def __init__(
+        self,
+        registry: FunctionRegistry,
+        serializer: SerializationManager,
+        executor: Executor,
+        *,
+        worker: str,
+        ended: Callable[[Execution, end.Ending | None], None],
+        more_time: Callable[[Context[Any], float | None], None],
+    ) -> None:
         self._registry, self._serializer, self._executor = registry, serializer, executor
+        self._worker, self._done, self._more_time = worker, ended, more_time
+        self.begun: Callable[[Context[Any]], None] | None = None
+        self.state: Any = None
+        self.stopping = False
 
-    async def attempt(self, execution: Execution, context: Context[Any]) -> end.Ending | None:
-        """Run one attempt in the current Task; None when it was lost and nothing may be written."""
-        task = execution.task
-        execution.context = context
+    async def attempt(self, execution: Execution) -> None:
+        """Run one attempt in the current Task: the only coroutine of ours around a body."""
+        if execution.atask is None:  # started eagerly
+            execution.atask = asyncio.current_task()
+        ending: end.Ending | None = _INTERRUPTED
         try:
-            if execution.is_lost():
-                return None
-            if (trouble := self._trouble(execution)) is not None:
-                return trouble
-            if isinstance(job := self._job(task, context), Job):
-                execution.job = job
+            context = execution.context = Context(execution.task, self.state, self._worker, self._more_time)
+            context.stopping = self.stopping
+            if self.begun is not None:
+                self.begun(context)
+            job = self._prepared(execution, context)
+            if isinstance(job, Job):
+                active.set(context)
+                try:
+                    value = await self._executor.run(job)
+                except BaseException as error:
+                    ending = self._left(execution, error)
+                    if isinstance(error, GeneratorExit) or (job.asynchronous and isinstance(error, KeyboardInterrupt)):
+                        raise  # nobody waits for this coroutine any more, or Ctrl-C met the loop inside the body
+                else:
+                    ending = self._returned(execution, value)
             else:
-                return job
-            active.set(context)
-            try:
-                value = await self._executor.run(job)
-            except Exception as error:
-                return self._ended(execution, error)
-            if execution.is_lost():
-                return None
-            return self._returned(task, execution.policy, value)
-        except asyncio.CancelledError as error:
-            current = asyncio.current_task()
-            if execution.why is not None:
-                if current is not None:
-                    current.uncancel()
-                return self._stopped(execution)
-            if current is not None and current.cancelling():
-                raise  # not ours: the loop is being torn down
-            return self._ended(execution, error)
-        except SystemExit as error:  # a body that exits ends itself, not the worker
-            return self._ended(execution, error)
+                ending = job
+        finally:
+            self._done(execution, ending)
 
-    def _trouble(self, execution: Execution) -> end.Ending | None:
+    def _prepared(self, execution: Execution, context: Context[Any]) -> Job | end.Ending | None:
+        """Give what to run, or how the attempt has ended before its body."""
+        task = execution.task
         if execution.trouble is not None:
             return execution.trouble
         if execution.why is not None or execution.started >= execution.deadline:
             return self._stopped(execution)
-        return end.Cancelled() if execution.cancel else None
-
-    def _job(self, task: ClaimedTask, context: Context[Any]) -> Job | end.Ending:
+        if execution.cancel:
+            return end.Cancelled()
         try:
             function = self._registry.find(task.name)
         except Exception as error:  # importing its module may raise anything
@@ -191,10 +199,13 @@ class Runner:
             return end.Undecodable(_error(error))
         except Exception as error:  # a user's type that cannot be built from what came
             return end.BadArguments(_error(error))
-        return Job(function.function, args, kwargs, context, function.asynchronous)
+        job = execution.job = Job(function.function, args, kwargs, context, function.asynchronous)
+        return job
 
-    def _returned(self, task: ClaimedTask, policy: TaskPolicy, value: Any) -> end.Ending:
-        if not policy.keep_result:
+    def _returned(self, execution: Execution, value: Any) -> end.Ending | None:
+        if execution.why is Why.LOST:
+            return None
+        if not execution.policy.keep_result:
             return end.Returned()
         try:
             return end.Returned(self._serializer.dump_result(value))
@@ -203,8 +214,14 @@ class Runner:
         except Exception as error:
             return end.ResultUnserializable(_error(error))
 
-    def _ended(self, execution: Execution, error: BaseException) -> end.Ending | None:
-        """Judge an exception that left the body; where the body was being stopped, that is why it left."""
+    def _left(self, execution: Execution, error: BaseException) -> end.Ending | None:
+        """Judge what left the body, whatever it is; where the body was being stopped, that is why it left.
+
+        A body that exits, or cancels itself, ends itself and not the worker. When the loop is torn down, every Task
+        of it is cancelled; what is said here is then written by nobody.
+        """
+        if isinstance(error, asyncio.CancelledError) and (current := asyncio.current_task()) is not None:
+            current.uncancel()
         if execution.why is not None:
             return self._stopped(execution)
         if execution.cancel or isinstance(error, CancelRequested):
@@ -213,10 +230,10 @@ class Runner:
             case Snooze():
                 return end.Snoozed(error.delay)
             case Retry():
-                return end.RetryAsked(_error(error), error.delay)
+                return end.RetryAsked(_error(_of_the_body(error)), error.delay)
             case Discard():
                 return end.Discarded(TaskError("omniq.Discard", error.why))
-        return end.Raised(_error(error), end.type_names(type(error)))
+        return end.Raised(_error(_of_the_body(error)), end.type_names(type(error)))
 
     def _stopped(self, execution: Execution) -> end.Ending | None:
         policy = execution.policy
@@ -235,6 +252,17 @@ class Runner:
                 return end.DeadlinePassed(
                     TaskError("omniq.DeadlinePassed", f"not finished within {after} of its enqueue")
                 )
+
+
+_INTERRUPTED = end.Interrupted()
+
+
+def _of_the_body(error: BaseException) -> BaseException:
+    """Take our own frames off the top of a traceback: they tell the user nothing."""
+    at = error.__traceback__
+    while at is not None and str(at.tb_frame.f_globals.get("__name__", "")).startswith("omniq."):
+        at = at.tb_next
+    return error if at is None else error.with_traceback(at)
 
 
 def _error(error: BaseException) -> TaskError:

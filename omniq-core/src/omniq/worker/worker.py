@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Self
@@ -21,6 +22,8 @@ from omniq.storage.tasks import BaseTaskQueue
 from omniq.worker.engine import Engine, Lifespan
 
 __all__ = ("AsyncWorker", "Worker", "WorkerParts")
+
+logger = logging.getLogger("omniq.worker")
 
 LAST_WORDS = 2.0
 """Seconds for giving back claims at the end of the program."""
@@ -50,18 +53,32 @@ class AsyncWorker:
         self._parts = parts
         self._engines: list[Engine] = []
         self._running: asyncio.Future[list[int]] | None = None
+        self._starting = asyncio.Lock()
+        self._stop_asked: Callable[[Engine], None] | None = None
         self._opened: contextlib.AsyncExitStack | None = None
         self._tasks = parts.tasks
 
     @property
     def running(self) -> bool:
-        """Whether it was started and has not ended."""
-        return self._running is not None and not self._running.done()
+        """Whether it was started, or is about to be, and has not ended."""
+        return self._starting.locked() or (self._running is not None and not self._running.done())
 
-    async def start(self) -> Self:
-        """Open the stores and begin; a running worker goes on."""
-        if self._running is not None:
-            return self
+    async def start(self, *, supervised: bool = False) -> Self:
+        """Open the stores and begin; a running worker goes on.
+
+        Args:
+            supervised: somebody starts this process anew when it ends, so it ends when all its slots are held by
+                threads that do not return.
+        """
+        async with self._starting:
+            if self._running is None:
+                self._stop_asked = None
+                await self._open(supervised)
+                self._running = asyncio.ensure_future(self._run_engines())
+                self._tell(self._stop_asked)
+        return self
+
+    async def _open(self, supervised: bool) -> None:
         parts = self._parts
         async with contextlib.AsyncExitStack() as stack:  # a start that fails halfway is undone
             self._tasks = await stack.enter_async_context(parts.tasks.companion())
@@ -79,13 +96,12 @@ class AsyncWorker:
                     settings=one,
                     results=results,
                     lifespan=lambda: contextlib.nullcontext(state),
+                    supervised=supervised,
                 )
                 for one in self.settings
             ]
             await self._start_engines()
             self._opened = stack.pop_all()
-        self._running = asyncio.ensure_future(self._run_engines())
-        return self
 
     async def _start_engines(self) -> None:
         started: list[Engine] = []
@@ -113,18 +129,24 @@ class AsyncWorker:
             raise
         errors = [run.exception() for run in runs]  # all are asked, or the rest would be reported as never seen
         for error in filter(None, errors):
+            logger.error("the worker ends by %s: %s", type(error).__name__, error)
             raise error
         return [run.result() for run in runs]
 
     def stop(self) -> None:
         """Begin to stop; `wait` returns when it is done."""
-        for engine in self._engines:
-            engine.stop()
+        self._tell(Engine.stop)
 
     def stop_now(self) -> None:
         """Release what runs, without waiting for the grace."""
-        for engine in self._engines:
-            engine.stop_now()
+        self._tell(Engine.stop_now)
+
+    def _tell(self, how: Callable[[Engine], None] | None) -> None:
+        if self._running is None:
+            self._stop_asked = how  # it is starting: its stores or its lifespan are not there yet
+        elif how is not None:
+            for engine in self._engines:
+                how(engine)
 
     async def wait(self) -> int:
         """Wait until the worker has stopped, and close its stores; give the exit code."""

@@ -1,4 +1,4 @@
-"""What operators and housekeeping do: cancel, requeue, delete, pause, sweep."""
+"""What operators do: cancel, requeue, delete, pause."""
 
 from __future__ import annotations
 
@@ -7,27 +7,33 @@ from typing import Any
 
 from omniq.models.states import State
 from omniq.models.values import Micros
-from omniq.storage.records import ABANDONED_FOR, CancelAnswer, DeleteAnswer, RequeueAnswer, Swept
+from omniq.storage.records import CancelAnswer, DeleteAnswer, RequeueAnswer
 from omniq_sqlite.session import Session
-from omniq_sqlite.tasks.ending import end_queued
-from omniq_sqlite.tasks.rows import CANCELLED, EXPIRED, RUNNING, SUCCEEDED, blob_id, encode, text_id
+from omniq_sqlite.tasks import edges, keys
+from omniq_sqlite.tasks.ending import end_queued, follow
+from omniq_sqlite.tasks.follow_ups import FollowUps
+from omniq_sqlite.tasks.removing import remove
+from omniq_sqlite.tasks.rows import CANCELLED, RUNNING, SUCCEEDED, blob_id
 
-__all__ = ("cancel", "delete", "requeue", "set_paused", "sweep")
+__all__ = ("cancel", "delete", "requeue", "set_paused")
 
 
-def cancel(session: Session, ids: Sequence[str]) -> list[CancelAnswer]:
-    """Cancel what waits, flag what runs."""
+def cancel(session: Session, ids: Sequence[str]) -> tuple[list[CancelAnswer], bool]:
+    """Cancel what waits, flag what runs; say too whether something that follows is left to be carried out."""
     now = session.now()
-    return [_cancel(session, one, now) for one in ids]
+    work = FollowUps(session, now)
+    return [_cancel(session, one, work, now) for one in ids], work.left_over
 
 
-def _cancel(session: Session, task: str, now: Micros) -> CancelAnswer:
-    row = _find(session, task, "seq, state")
+def _cancel(session: Session, task: str, work: FollowUps, now: Micros) -> CancelAnswer:
+    row = _find(session, task, "seq, state, links")
     if row is None:
         return CancelAnswer.MISSING
-    seq, state = row
+    seq, state, links = row
     if state < RUNNING:
         end_queued(session, [seq], CANCELLED, now)
+        if links:
+            follow(session, [seq], work)
         return CancelAnswer.CANCELLED
     if state == RUNNING:
         session.change("update task set cancel = 1 where seq = ?", (seq,))
@@ -42,23 +48,26 @@ def requeue(session: Session, ids: Sequence[str], *, delay: Micros) -> list[Requ
 
 
 def _requeue(session: Session, task: str, now: Micros, delay: Micros) -> RequeueAnswer:
-    row = _find(session, task, "seq, state, ukey")
+    row = _find(session, task, "seq, state, ukey, links, parents")
     if row is None:
         return RequeueAnswer.MISSING
-    seq, state, key = row
+    seq, state, key, links, parents = row
     if not State.of(state).terminal:
         return RequeueAnswer.LIVE
     if state == SUCCEEDED:
         return RequeueAnswer.SUCCEEDED
-    if key is not None and session.row("select 1 from task where project = ? and held = ?", (session.project, key)):
+    if key is not None and keys.holder(session, key, now) not in (None, task):
         return RequeueAnswer.HELD
     session.change(
         "update task set state = 1, run_at = ?1, enqueued_at = ?2, epoch = epoch + 1, failures = 0, crashes = 0, "
         "releases = 0, snoozes = 0, cancel = 0, reason = null, error = null, result = null, note = null, "
-        "finished_at = null, purge_at = null, lease_until = null, held = ukey, expires_at = ?2 + ttl where seq = ?3",
+        "finished_at = null, purge_at = null, lease_until = null, "
+        "held = case until when 2 then null else ukey end, expires_at = ?2 + ttl where seq = ?3",
         (now + delay, now, seq),
     )
     session.change("update big set result = null where seq = ?", (seq,))
+    if links & edges.CHILD:
+        edges.renew(session, seq, edges.parents_of(session, seq, links, parents))
     session.work = True
     return RequeueAnswer.REQUEUED
 
@@ -74,7 +83,9 @@ def _delete(session: Session, task: str) -> DeleteAnswer:
         return DeleteAnswer.MISSING
     if not State.of(row[1]).terminal:
         return DeleteAnswer.LIVE
-    _remove(session, [row[0]])
+    if edges.is_needed(session, blob_id(task)):
+        return DeleteAnswer.NEEDED
+    remove(session, [row[0]])
     session.finished = True  # who waits for it learns that it is gone
     return DeleteAnswer.DELETED
 
@@ -84,36 +95,6 @@ def set_paused(session: Session, queues: Sequence[str], on: bool) -> None:
     for name in queues:
         session.change("update queue set paused = ? where id = ?", (int(on), session.make_queue(name)))
     session.work = session.work or not on
-
-
-def sweep(session: Session, limit: int) -> Swept:
-    """Expire what is past its ttl, remove what is past its time, `limit` rows in all."""
-    now = session.now()
-    past = session.rows(
-        "select seq, id from task where project = ? and state <= 1 and expires_at is not null and expires_at <= ? "
-        "order by expires_at limit ?",
-        (session.project, now, limit),
-    )
-    if past:
-        end_queued(session, [seq for seq, _ in past], EXPIRED, now)
-    gone = session.rows(
-        "select seq from task where project = ? and state >= 3 and purge_at <= ? order by purge_at limit ?",
-        (session.project, now, limit - len(past)),
-    )
-    if gone:
-        _remove(session, [seq for (seq,) in gone])
-    session.change("delete from abandoned where at <= ?", (now - ABANDONED_FOR,))
-    return Swept(
-        ended=[(text_id(task), State.EXPIRED) for _, task in past],
-        purged=len(gone),
-        more=len(past) + len(gone) >= limit,
-    )
-
-
-def _remove(session: Session, seqs: Sequence[int]) -> None:
-    which = encode(list(seqs))
-    session.change("delete from big where seq in (select value from json_each(?))", (which,))
-    session.change("delete from task where seq in (select value from json_each(?))", (which,))
 
 
 def _find(session: Session, task: str, columns: str) -> Any:

@@ -17,8 +17,9 @@ import msgspec
 from omniq.models.values import Micros
 from omniq.storage.records import ABANDONED_FOR, Claimed, ClaimedTask, Fence
 from omniq_sqlite.session import Session
-from omniq_sqlite.tasks.ending import end_queued
-from omniq_sqlite.tasks.rows import EXPIRED, encode, text_id
+from omniq_sqlite.tasks.ending import end_queued, follow
+from omniq_sqlite.tasks.follow_ups import FollowUps
+from omniq_sqlite.tasks.rows import EXPIRED, encode, hex_id
 
 __all__ = ("abandon", "claim", "reclaim")
 
@@ -52,8 +53,8 @@ _FIELDS = (
     "policy, note, payload"
 )
 _JSON = (
-    "json_group_array(json_array(seq, hex(id), lane, attempt, name, failures, crashes, releases, snoozes, cancel, "
-    "enqueued_at, expires_at, hex(policy), hex(coalesce(note, x'')), "
+    "json_group_array(json_array(seq, lower(hex(id)), lane, attempt, name, failures, crashes, releases, snoozes, "
+    "cancel, enqueued_at, expires_at, hex(policy), hex(coalesce(note, x'')), "
     "case when payload is not null then hex(payload) end))"
 )
 
@@ -96,7 +97,7 @@ def claim(session: Session, queues: Sequence[str], *, limit: int, lease: Micros,
         number = session.find_queue(name)
         if number is not None and number not in shut:
             names[number] = name
-    taken, expired = _take(session, list(names), limit, now)
+    taken, past = _take(session, list(names), limit, now)
     if taken:
         session.change(
             "update task set state = 2, attempt = attempt + 1, claim = ?1, lease_until = ?2, started_at = ?3, "
@@ -104,17 +105,22 @@ def claim(session: Session, queues: Sequence[str], *, limit: int, lease: Micros,
             "where seq in (select value from json_each(?5))",
             (claim_id, now + lease, now, worker, encode([one.seq for one in taken])),
         )
+    if past:
+        follow(session, [one.seq for one in past], FollowUps(session, now))  # what is left of it is the sweeps'
     large = _large(session, [one.seq for one in taken if one.payload is None])
     tasks = [_claimed(one, names[one.lane // 10], one.attempt + 1, claim_id, large.get(one.seq, b"")) for one in taken]
     due = None
     if len(taken) < limit:
-        due = 0 if len(expired) >= _EXPIRED_AT_ONCE else _next_due(session, list(names), now)
+        more = len(past) >= _EXPIRED_AT_ONCE or (past and session.work)  # children of the expired may be due now
+        due = 0 if more else _next_due(session, list(names), now)
+    expired = [hex_id(one.id) for one in past]
     return Claimed(tasks=tasks, expired=expired, next_due=due, now=now)
 
 
-def _take(session: Session, queues: list[int], limit: int, now: Micros) -> tuple[list[_Candidate], list[str]]:
+def _take(session: Session, queues: list[int], limit: int, now: Micros) -> tuple[list[_Candidate], list[_Candidate]]:
+    """Give what may be claimed, and what had expired on the way: that is written, not yet what follows from it."""
     taken: list[_Candidate] = []
-    expired: list[str] = []
+    expired: list[_Candidate] = []
     at = 0
     while at < len(queues) and len(taken) < limit and len(expired) < _EXPIRED_AT_ONCE:
         want = limit - len(taken)
@@ -123,7 +129,7 @@ def _take(session: Session, queues: list[int], limit: int, now: Micros) -> tuple
         past = [one for one in found if one.expires_at is not None and one.expires_at <= now]
         if past:
             end_queued(session, [one.seq for one in past], EXPIRED, now)
-            expired += [text_id(bytes.fromhex(one.id)) for one in past]
+            expired += past
             live = [one for one in found if one.expires_at is None or one.expires_at > now]
             # Those that live were met in order and are out of reach of the next look only once they are taken.
             if live:
@@ -156,21 +162,22 @@ def _large(session: Session, seqs: list[int]) -> dict[int, bytes]:
 
 
 def _claimed(one: _Candidate, queue: str, attempt: int, claim_id: int, large: bytes) -> ClaimedTask:
+    task_id = hex_id(one.id)
     return ClaimedTask(
-        fence=Fence(text_id(bytes.fromhex(one.id)), attempt, claim_id),
-        ref=one.seq,
+        fence=Fence(task_id, attempt, claim_id),
+        ref=(one.seq, task_id),
         name=one.name,
         queue=queue,
         priority=one.lane % 10,
         payload=large if one.payload is None else bytes.fromhex(one.payload),
-        policy=bytes.fromhex(one.policy),
+        policy=bytes.fromhex(one.policy) if one.policy else b"",
         failures=one.failures,
         crashes=one.crashes,
         releases=one.releases,
         snoozes=one.snoozes,
         cancel=bool(one.cancel),
         enqueued_at=one.enqueued_at,
-        note=bytes.fromhex(one.note),
+        note=bytes.fromhex(one.note) if one.note else b"",
     )
 
 

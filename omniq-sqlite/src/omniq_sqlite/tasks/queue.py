@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import partial
 
 from omniq.direct import is_direct
-from omniq.errors import NotSupported
 from omniq.models.values import SECOND, Micros
 from omniq.storage.base import Capabilities, Durability, Feature
 from omniq.storage.records import (
@@ -32,7 +31,7 @@ from omniq.storage.records import (
 from omniq.storage.tasks import ANY_VERSION, BaseTaskQueue
 from omniq_sqlite.bell import FINISHED, WORK
 from omniq_sqlite.store import SQLiteStore
-from omniq_sqlite.tasks import admin, claim, read, settle, write
+from omniq_sqlite.tasks import admin, claim, entering, follow_ups, kv, read, settle, sweep, write
 
 __all__ = ("SQLiteTaskQueue",)
 
@@ -56,18 +55,20 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
             | Feature.DIRECT,
             batch_atomic=1 << 30,
             max_payload=64 << 20,
-            max_parents=0,
+            max_parents=10_000,
             durability=Durability.POWER if full else Durability.CRASH,
         )
 
     async def enqueue(self, tasks: Sequence[NewTask], *, fresh: bool = False) -> list[EnqueueAnswer]:
-        write.refuse_unsupported(tasks)
         if not tasks:
             return []
+        entering.check(tasks)
         return await self._database.run(
-            partial(write.enqueue, tasks=tasks),
+            partial(entering.enqueue, tasks=tasks),
             small=len(tasks) <= SMALL and sum(len(one.payload) for one in tasks) <= 8192,
-            quick=partial(write.enqueue_one, task=tasks[0]) if len(tasks) == 1 else None,
+            quick=partial(write.enqueue_one, task=tasks[0])
+            if len(tasks) == 1 and entering.is_plain(tasks[0])
+            else None,
         )
 
     async def claim(
@@ -109,10 +110,13 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
         settle.check_settlements(settlements)
         if not settlements:
             return []
-        return await self._database.run(
+        answers, owes = await self._database.run(
             partial(settle.settle, settlements=settlements),
             small=len(settlements) <= SMALL and sum(len(one.result or b"") for one in settlements) <= 8192,
         )
+        if owes:
+            await self._carry_on()
+        return answers
 
     async def reclaim(self, *, limit: int, lease: Micros, worker: str, claim_id: int) -> list[ClaimedTask]:
         return await self._database.run(
@@ -120,7 +124,15 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
         )
 
     async def cancel(self, ids: Sequence[str]) -> list[CancelAnswer]:
-        return await self._database.run(partial(admin.cancel, ids=ids), small=len(ids) <= SMALL)
+        answers, owes = await self._database.run(partial(admin.cancel, ids=ids), small=len(ids) <= SMALL)
+        if owes:
+            await self._carry_on()
+        return answers
+
+    async def _carry_on(self) -> None:
+        """Carry out what endings owe, piece by piece, so that calls of others get in between."""
+        while await self._database.run(follow_ups.carry_on):
+            pass
 
     async def requeue(self, ids: Sequence[str], *, delay: Micros = 0) -> list[RequeueAnswer]:
         return await self._database.run(partial(admin.requeue, ids=ids, delay=delay), small=len(ids) <= SMALL)
@@ -158,26 +170,29 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
         await self._database.run(partial(admin.set_paused, queues=queues, on=on), small=len(queues) <= SMALL)
 
     async def sweep(self, limit: int) -> Swept:
-        return await self._database.run(partial(admin.sweep, limit=limit))
+        return await self._database.run(partial(sweep.sweep, limit=limit))
 
     async def list(self, where: Where, *, limit: int = 100, after: str | None = None) -> Page:
         return await self._database.run(partial(read.page, where=where, limit=limit, after=after), writes=False)
 
     async def kv_get(self, namespace: str, key: str) -> KvEntry | None:
-        raise NotSupported("a key-value entry", self.name)
+        return await self._database.run(partial(kv.get, namespace=namespace, key=key), small=True, writes=False)
 
     async def kv_put(
         self, namespace: str, key: str, value: bytes, *, expect: int = ANY_VERSION, due: Micros | None = None
     ) -> int | None:
-        raise NotSupported("a key-value entry", self.name)
+        put = partial(kv.put, namespace=namespace, key=key, value=value, expect=expect, due=due)
+        return await self._database.run(put, small=len(value) <= 8192)
 
     async def kv_delete(self, namespace: str, key: str, *, expect: int = ANY_VERSION) -> bool:
-        raise NotSupported("a key-value entry", self.name)
+        return await self._database.run(partial(kv.delete, namespace=namespace, key=key, expect=expect), small=True)
 
     async def kv_list(
         self, namespace: str, *, limit: int = 100, after: str | None = None
     ) -> tuple[list[KvEntry], str | None]:  # type: ignore[valid-type]
-        raise NotSupported("a key-value entry", self.name)
+        return await self._database.run(
+            partial(kv.page, namespace=namespace, limit=limit, after=after), small=limit <= SMALL, writes=False
+        )
 
     async def kv_due(self, namespace: str, *, limit: int = 100) -> tuple[list[KvEntry], Micros | None]:  # type: ignore[valid-type]
-        raise NotSupported("a key-value entry", self.name)
+        return await self._database.run(partial(kv.due, namespace=namespace, limit=limit), small=True, writes=False)

@@ -8,6 +8,8 @@ from typing import Any
 from omniq.models.states import Reason, State
 from omniq.storage.records import Page, QueueStats, TaskRecord, Where
 from omniq_sqlite.session import Session
+from omniq_sqlite.tasks import edges
+from omniq_sqlite.tasks.children import POLICIES
 from omniq_sqlite.tasks.rows import blob_id, decode_tags, encode, text_id
 
 __all__ = ("ended", "get", "page", "stats")
@@ -18,7 +20,8 @@ _SCAN = 1000
 _COLUMNS = (
     "t.seq, t.id, t.name, t.lane, t.state, t.attempt, t.claim, t.failures, t.crashes, t.releases, t.snoozes, t.epoch, "
     "t.cancel, t.reason, t.run_at, t.created_at, t.enqueued_at, t.started_at, t.finished_at, t.expires_at, "
-    "t.lease_until, t.worker, t.keep, t.tags, t.policy, t.digest, t.note, t.error"
+    "t.lease_until, t.worker, t.keep, t.tags, t.policy, t.digest, t.note, t.error, t.links, "
+    "t.parents, t.on_parent"
 )
 
 
@@ -127,9 +130,9 @@ def ended(session: Session, ids: Sequence[str]) -> list[str]:
 
 def _record(session: Session, row: Sequence[Any]) -> TaskRecord:
     (
-        _seq, task, name, lane, state, attempt, claim, failures, crashes, releases, snoozes, epoch, cancel, reason,
+        seq, task, name, lane, state, attempt, claim, failures, crashes, releases, snoozes, epoch, cancel, reason,
         run_at, created_at, enqueued_at, started_at, finished_at, expires_at, lease_until, worker, keep, tags,
-        policy, digest, note, error, payload, result,
+        policy, digest, note, error, links, parents, on_parent, payload, result,
     ) = row  # fmt: skip
     return TaskRecord(
         id=text_id(task), name=name, queue=session.queue_name(lane // 10), state=State.of(state),
@@ -137,6 +140,7 @@ def _record(session: Session, row: Sequence[Any]) -> TaskRecord:
         snoozes=snoozes, epoch=epoch, cancel=bool(cancel), reason=None if reason is None else Reason(reason),
         run_at=run_at, created_at=created_at, enqueued_at=enqueued_at, started_at=started_at,
         finished_at=finished_at, expires_at=expires_at, lease_until=lease_until, worker=worker, keep=keep,
+        parents=edges.parents_of(session, seq, links, parents), on_parent=POLICIES[on_parent or 0],
         tags=decode_tags(tags), policy=policy, digest=digest, note=note or b"", error=error,
         payload=payload, result=result,
     )  # fmt: skip

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from omniq.models.states import State
+from omniq_sqlite.session import Session
 
 __all__ = (
     "CANCELLED", "EXPIRED", "FAILED", "READY", "RUNNING", "SUCCEEDED", "WAITING",
-    "blob_id", "decode_tags", "encode", "encode_tags", "marks", "padded", "text_id",
+    "blob_id", "decode_tags", "encode", "encode_tags", "hex_id", "insert", "marks", "padded", "text_id",
 )  # fmt: skip
 
 T = TypeVar("T")
@@ -44,10 +45,14 @@ def blob_id(text: str) -> bytes:
 
 def text_id(blob: bytes) -> str:
     """Give an id from its stored form."""
-    if len(blob) == 16:
-        text = blob.hex()
+    return hex_id(blob.hex())
+
+
+def hex_id(text: str) -> str:
+    """Give an id from its stored form in small hexadecimal digits."""
+    if len(text) == 32:
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-    return blob[16:].decode()
+    return bytes.fromhex(text[32:]).decode()
 
 
 def padded(items: Sequence[T]) -> Iterator[tuple[int, Sequence[T], int]]:
@@ -66,6 +71,18 @@ def marks(columns: int, rows: int) -> str:
     """Give the text of a VALUES list, for example "(?,?),(?,?)"."""
     one = f"({','.join('?' * columns)})"
     return ",".join([one] * rows)
+
+
+def insert(session: Session, table: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write many rows with few texts; one that exists is left alone. The first column is never null."""
+    width = columns.count(",") + 1
+    for _, piece, size in padded(rows):
+        values = [value for row in piece for value in row] + [None] * (width * (size - len(piece)))
+        session.change(
+            f"insert into {table}({columns}) select * from (values {marks(width, size)}) "
+            "where column1 is not null on conflict do nothing",
+            values,
+        )
 
 
 _encode = msgspec.json.Encoder().encode

@@ -11,37 +11,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from omniq.errors import NotSupported
 from omniq.models.states import State, Until
 from omniq.models.values import Micros
 from omniq.storage.records import EnqueueAnswer, NewTask, Refusal
 from omniq_sqlite.group import AGAIN
 from omniq_sqlite.schema import INLINE
 from omniq_sqlite.session import Session
-from omniq_sqlite.tasks.rows import READY, blob_id, encode_tags, marks, padded, text_id
+from omniq_sqlite.tasks import keys
+from omniq_sqlite.tasks.rows import READY, SUCCEEDED, blob_id, encode_tags, marks, padded
 
-__all__ = ("enqueue", "enqueue_one", "refuse_unsupported")
+__all__ = ("COLUMNS", "enqueue", "enqueue_one", "refusal", "values_of")
 
-_COLUMNS = (
+COLUMNS = (
     "project, id, lane, state, run_at, created_at, enqueued_at, ttl, expires_at, keep, held, ukey, until, name, "
     "tags, digest, policy, payload"
 )
 _WIDTH = 18
-_PLAIN = f"insert into task({_COLUMNS}) values ({','.join('?' * _WIDTH)}) on conflict do nothing"
+_PLAIN = f"insert into task({COLUMNS}) values ({','.join('?' * _WIDTH)}) on conflict do nothing"
+# A timed key stands in a table of its own: 1 is the project, 6 the time, 11 the key.
+_KEYED = (
+    f"insert into task({COLUMNS}) select {','.join(f'?{one}' for one in range(1, _WIDTH + 1))} "
+    "where not exists(select 1 from timed where project = ?1 and key = ?11 and ends > ?6) on conflict do nothing"
+)
 _NOTHING = (None,) * _WIDTH
-
-
-def refuse_unsupported(tasks: Sequence[NewTask]) -> None:
-    """Refuse what this store does not offer, before anything is written.
-
-    Raises:
-        NotSupported: parents, or a unique key held for a time.
-    """
-    for task in tasks:
-        if task.parents:
-            raise NotSupported("a task with parents", "sqlite")
-        if task.unique is not None and task.unique.until is Until.WINDOW:
-            raise NotSupported("a unique key held for a time", "sqlite")
+_TIMED = 2
+_UNTIL = {Until.TERMINAL: None, Until.STARTED: 1, Until.WINDOW: _TIMED}
 
 
 def enqueue_one(session: Session, task: NewTask) -> Any:
@@ -49,23 +43,24 @@ def enqueue_one(session: Session, task: NewTask) -> Any:
     queue = session.known_queue(task.queue)
     if queue is None or len(task.payload) > INLINE or task.insert_before is not None:
         return AGAIN
-    if not session.change(_PLAIN, _values(task, session.project, queue, session.now())):
+    text = _PLAIN if task.unique is None else _KEYED
+    if not session.change(text, values_of(task, session.project, queue, session.now())):
         return AGAIN
     session.work = True
     return []
 
 
 def enqueue(session: Session, tasks: Sequence[NewTask]) -> list[EnqueueAnswer]:
-    """Create tasks; answer those that were not created."""
+    """Create plain tasks; answer those that were not created. The caller has seen that no timed key is held."""
     now = session.now()
     answers: list[EnqueueAnswer] = []
     for start, run in _runs(tasks, now):
         if len(run) == 1:
             answers += _one(session, run[0], start, now)
             continue
-        rows = [_values(task, session.project, session.make_queue(task.queue), now) for task in run]
+        rows = [values_of(task, session.project, session.make_queue(task.queue), now) for task in run]
         for at, piece, size in padded(rows):
-            answers += _many(session, run[at : at + len(piece)], piece, size, start + at)
+            answers += _many(session, run[at : at + len(piece)], piece, size, start + at, now)
     session.work = session.work or len(answers) < len(tasks)
     return answers
 
@@ -87,22 +82,22 @@ def _runs(tasks: Sequence[NewTask], now: Micros) -> list[tuple[int, Sequence[New
 
 def _one(session: Session, task: NewTask, index: int, now: Micros) -> list[EnqueueAnswer]:
     if task.insert_before is not None and now >= task.insert_before:
-        return [_refusal(session, task, index) or EnqueueAnswer(index=index, id=task.id, what=Refusal.LATE)]
-    values = _values(task, session.project, session.make_queue(task.queue), now)
+        return [refusal(session, task, index, now) or EnqueueAnswer(index=index, id=task.id, what=Refusal.LATE)]
+    values = values_of(task, session.project, session.make_queue(task.queue), now)
     if not session.change(_PLAIN, values):
-        return [_refused(session, task, index)]
+        return [_refused(session, task, index, now)]
     if len(task.payload) > INLINE:
         session.change("insert into big(seq, payload) values (last_insert_rowid(), ?)", (task.payload,))
     return []
 
 
 def _many(
-    session: Session, tasks: Sequence[NewTask], rows: Sequence[tuple[Any, ...]], size: int, start: int
+    session: Session, tasks: Sequence[NewTask], rows: Sequence[tuple[Any, ...]], size: int, start: int, now: Micros
 ) -> list[EnqueueAnswer]:
     """Insert a piece; where rows are missing, tell which. Those of this piece have the highest numbers."""
     values = [value for row in rows for value in row] + [*_NOTHING] * (size - len(rows))
     created = session.change(
-        f"insert into task({_COLUMNS}) select * from (values {marks(_WIDTH, size)}) "
+        f"insert into task({COLUMNS}) select * from (values {marks(_WIDTH, size)}) "
         "where column1 is not null on conflict do nothing",
         values,
     )
@@ -116,17 +111,17 @@ def _many(
         if row is not None and row[0] > last - created and task.id not in ours:
             ours.add(task.id)
         else:
-            answers.append(_refused(session, task, start + place))
+            answers.append(_refused(session, task, start + place, now))
     return answers
 
 
-def _refused(session: Session, task: NewTask, index: int) -> EnqueueAnswer:
-    answer = _refusal(session, task, index)
+def _refused(session: Session, task: NewTask, index: int, now: Micros) -> EnqueueAnswer:
+    answer = refusal(session, task, index, now)
     assert answer is not None, "an insert is passed over only for an id or a key that exists"
     return answer
 
 
-def _refusal(session: Session, task: NewTask, index: int) -> EnqueueAnswer | None:
+def refusal(session: Session, task: NewTask, index: int, now: Micros) -> EnqueueAnswer | None:
     """Say what stands in the way of a task: its id, its key, or nothing."""
     row = session.row(
         "select state, digest from task where project = ? and id = ?", (session.project, blob_id(task.id))
@@ -136,19 +131,21 @@ def _refusal(session: Session, task: NewTask, index: int) -> EnqueueAnswer | Non
             return EnqueueAnswer(index=index, id=task.id, what=Refusal.CONFLICT)
         return EnqueueAnswer(index=index, id=task.id, what=Refusal.KNOWN, state=State.of(row[0]))
     if task.unique is not None:
-        row = session.row("select id from task where project = ? and held = ?", (session.project, task.unique.digest))
-        if row is not None:
-            return EnqueueAnswer(index=index, id=task.id, what=Refusal.UNIQUE, holder=text_id(row[0]))
+        holder = keys.holder(session, task.unique.digest, now)
+        if holder is not None:
+            return EnqueueAnswer(index=index, id=task.id, what=Refusal.UNIQUE, holder=holder)
     return None
 
 
-def _values(task: NewTask, project: int, queue: int, now: Micros) -> tuple[Any, ...]:
+def values_of(task: NewTask, project: int, queue: int, now: Micros, state: int = READY) -> tuple[Any, ...]:
+    """Give the values of COLUMNS for a new task."""
     run_at = now + task.delay if task.run_at is None else max(now, task.run_at)
     expires_at = task.expires_at if task.ttl is None else now + task.ttl
     unique = task.unique
     key = None if unique is None else unique.digest
+    until = None if unique is None else _UNTIL[unique.until]
     return (
-        project, blob_id(task.id), queue * 10 + task.priority, READY, run_at, now, now, task.ttl, expires_at,
-        task.keep, key, key, 1 if unique is not None and unique.until is Until.STARTED else None, task.name,
+        project, blob_id(task.id), queue * 10 + task.priority, state, run_at, now, now, task.ttl, expires_at,
+        task.keep, None if until == _TIMED or state >= SUCCEEDED else key, key, until, task.name,
         encode_tags(task.tags), task.digest, task.policy, task.payload if len(task.payload) <= INLINE else None,
     )  # fmt: skip

@@ -196,3 +196,15 @@ def test_a_child_is_eligible_from_the_end_of_its_last_parent_or_its_own_time() -
 
     assert only(model, "waited").run_at == NOW
     assert only(model, "delayed").run_at == NOW + 4 * SECOND
+
+
+def test_a_task_that_a_heap_holds_twice_expires_once_in_a_claim() -> None:
+    model = Model()
+    model.enqueue(NOW, [task("a", ttl=SECOND)])
+    model.cancel(NOW, ["a"])
+    model.requeue(NOW, ["a"])  # ready since the same moment: its entry of before is true again
+
+    claimed = model.claim(NOW + SECOND, ["default"], limit=5, lease=SECOND, worker="w", claim_id=7)
+
+    assert claimed.expired == ["a"]
+    assert model.stats(NOW, ["default"])[0].counts[State.EXPIRED] == 1

@@ -85,6 +85,8 @@ class MemoryEventStorage(MemoryHandle, BaseEventStorage):
 
     async def read(self, where: EventFilter, *, after: str | None = None, limit: int = 100) -> EventPage:
         kept = self._entered()
+        if after is not None and not after.isdecimal():
+            raise ValueError(f"{after!r} is no mark of a page of events; give the `next` of the page before")
         place = 0 if after is None else int(after)
         with kept.lock:
             return kept.read(where, place, limit)

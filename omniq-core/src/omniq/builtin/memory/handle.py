@@ -18,16 +18,7 @@ from omniq.storage.base import BaseStore, Capabilities, Durability, Feature
 __all__ = ("MemoryHandle",)
 
 _CAPABILITIES = Capabilities(
-    features=(
-        Feature.STRICT_ORDER
-        | Feature.INDEXED_LIST
-        | Feature.EXACT_DELAY
-        | Feature.DIRECT
-        | Feature.EDGES
-        | Feature.FOLLOW_UPS
-        | Feature.WINDOW_KEYS
-        | Feature.KV
-    ),
+    features=(Feature.STRICT_ORDER | Feature.INDEXED_LIST | Feature.EXACT_DELAY | Feature.DIRECT),
     batch_atomic=1 << 31,
     max_payload=1 << 30,
     max_parents=10_000,

@@ -35,9 +35,12 @@ _SETTLED = (State.SUCCEEDED, State.FAILED, State.READY, State.CANCELLED)
 def claim(
     table: Table, now: Micros, queues: Sequence[str], limit: int, lease: Micros, worker: str, claim_id: int
 ) -> Claimed:
-    """Give ready tasks to one holder; see `BaseTaskQueue.claim`. Never waits."""
+    """Give ready tasks to one holder; see `BaseTaskQueue.claim`. Never waits.
+
+    What had expired on the way ends after the walk: children that become ready by it are for the next claim.
+    """
     tasks: list[ClaimedTask] = []
-    expired: list[str] = []
+    past: dict[str, Record] = {}  # by id: a heap may hold one that was requeued twice
     if limit <= 0 or _is_abandoned(table, now, claim_id):
         return Claimed(tasks=tasks, now=now)
     lot = table.claims.get(claim_id) or Lot()
@@ -51,11 +54,10 @@ def claim(
             while (top := level.top()) is not None and top[0] <= now:
                 record = top[2]
                 if record.expires_at is not None and record.expires_at <= now:
-                    if len(expired) == MAX_EXPIRED:
+                    if len(past) == MAX_EXPIRED:
                         break
                     level.pop()
-                    table.end(now, record, EXPIRED)
-                    expired.append(record.task.id)
+                    past[record.task.id] = record
                     continue
                 level.pop()
                 counts[READY] -= 1
@@ -68,10 +70,17 @@ def claim(
                 tasks.append(_claimed(record, record.task.payload))
                 if len(tasks) == limit:
                     table.claims[claim_id] = lot
-                    return Claimed(tasks=tasks, expired=expired, now=now)
+                    return Claimed(tasks=tasks, expired=_expire(table, now, past), now=now)
     if tasks:
         table.claims[claim_id] = lot
+    expired = _expire(table, now, past)
     return Claimed(tasks=tasks, expired=expired, next_due=next_due(table, now, queues), now=now)
+
+
+def _expire(table: Table, now: Micros, past: dict[str, Record]) -> list[str]:
+    for record in past.values():
+        table.end(now, record, EXPIRED)
+    return list(past)
 
 
 def next_due(table: Table, now: Micros, queues: Sequence[str]) -> Micros | None:

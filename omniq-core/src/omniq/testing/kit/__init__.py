@@ -7,6 +7,7 @@ from omniq.testing.kit.capabilities import HandleCases
 from omniq.testing.kit.claim import AbandonCases, ClaimCases
 from omniq.testing.kit.edges import EdgeCases
 from omniq.testing.kit.enqueue import EnqueueCases
+from omniq.testing.kit.events import EventConformance
 from omniq.testing.kit.executors import ExecutorConformance
 from omniq.testing.kit.followups import FollowUpCases
 from omniq.testing.kit.kv import KvCases
@@ -18,7 +19,7 @@ from omniq.testing.kit.ttl import TtlCases
 from omniq.testing.kit.unique import UniqueCases
 from omniq.testing.kit.waiting import WaitingCases
 
-__all__ = ("ExecutorConformance", "QueueConformance", "ResultConformance")
+__all__ = ("EventConformance", "ExecutorConformance", "QueueConformance", "ResultConformance")
 
 
 class QueueConformance(

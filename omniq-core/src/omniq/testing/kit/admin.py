@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from omniq.models.states import Counter, Reason, State
 from omniq.models.values import SECOND, new_id
-from omniq.storage.base import Feature
 from omniq.storage.records import CancelAnswer, DeleteAnswer, RequeueAnswer
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.testing.clock import VirtualClock
-from omniq.testing.kit.ground import Ground, requires
+from omniq.testing.kit.ground import Ground
 from omniq.testing.kit.words import (
     LEASE,
     draft,
@@ -78,7 +77,6 @@ class CancelCases(Ground):
 
         assert await states(store, [task_id]) == [State.CANCELLED]
 
-    @requires(Feature.EDGES)
     async def test_a_waiting_child_is_cancelled_at_once(self, store: BaseTaskQueue) -> None:
         [parent] = await enqueue(store, draft())
         [child] = await enqueue(store, draft(parents=(parent,)))
@@ -161,7 +159,6 @@ class RequeueCases(Ground):
         ]
         assert await states(store, [*ended, live, runs]) == [None] * 3 + [State.READY, State.RUNNING]
 
-    @requires(Feature.EDGES)
     async def test_a_parent_that_a_live_child_names_is_needed(self, store: BaseTaskQueue) -> None:
         parent = await end(store, State.SUCCEEDED)
         [child] = await enqueue(store, draft(parents=(parent,)))
@@ -170,7 +167,6 @@ class RequeueCases(Ground):
         await settle(store, await take_one(store))
         assert await store.delete([parent, child]) == [DeleteAnswer.DELETED] * 2
 
-    @requires(Feature.EDGES)
     async def test_a_requeue_does_not_ask_the_parents_again(self, store: BaseTaskQueue) -> None:
         parent = await end(store, State.FAILED)
         [child] = await enqueue(store, draft(parents=(parent,)))

@@ -34,8 +34,7 @@ class HandleCases(Ground):
         assert fresh.capabilities.batch_atomic >= 1
         assert fresh.capabilities.max_payload >= 256 * 1024
         assert fresh.capabilities.durability in Durability
-        if Feature.EDGES in fresh.capabilities.features:
-            assert fresh.capabilities.max_parents >= 1
+        assert fresh.capabilities.max_parents >= 1
 
     async def test_the_time_of_the_store_is_that_of_its_clock(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         assert await store.server_now() == clock()
@@ -120,7 +119,7 @@ class HandleCases(Ground):
 
         assert await states(store, [task.id for task in tasks]) == [State.READY] * 8
 
-    @requires(Feature.DIRECT | Feature.KV)
+    @requires(Feature.DIRECT)
     async def test_the_key_value_space_of_a_direct_store_is_direct_too(self, store: BaseTaskQueue) -> None:
         version = drive(store.kv_put("ns", "k", b"v"))
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
-from omniq.errors import NotSupported
 from omniq.models.states import Counter, OnParent, Reason, State
 from omniq.models.values import HOUR, MINUTE, SECOND, new_id
-from omniq.storage.base import Feature
 from omniq.storage.records import PARENT_RECHECK, Refusal
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.testing.clock import VirtualClock
-from omniq.testing.kit.ground import Ground, lacks, requires
+from omniq.testing.kit.ground import Ground
 from omniq.testing.kit.words import (
     draft,
     end,
@@ -36,16 +32,6 @@ BAD = (State.FAILED, State.CANCELLED)
 class EdgeCases(Ground):
     """An edge is gone when its parent has ended, whichever of the two was written first."""
 
-    @lacks(Feature.EDGES)
-    async def test_without_edges_parents_are_refused_and_nothing_is_written(self, store: BaseTaskQueue) -> None:
-        parent = await end(store, State.SUCCEEDED)
-        task = draft(parents=(parent,))
-
-        with pytest.raises(NotSupported):
-            await store.enqueue([draft(), task])
-        assert await states(store, [task.id]) == [None]
-
-    @requires(Feature.EDGES)
     async def test_a_child_waits_for_its_parent(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         parent = draft()
         child = draft(parents=(parent.id,), payload=b"child")
@@ -66,7 +52,6 @@ class EdgeCases(Ground):
         assert (found.state, found.run_at, found.parents) == (State.READY, clock(), (parent.id,))
         assert (await take_one(store)).payload == b"child"
 
-    @requires(Feature.EDGES)
     async def test_a_retry_of_the_parent_does_not_release_the_child(self, store: BaseTaskQueue) -> None:
         [parent] = await enqueue(store, draft())
         [child] = await enqueue(store, draft(parents=(parent,)))
@@ -75,7 +60,6 @@ class EdgeCases(Ground):
 
         assert await states(store, [child]) == [State.WAITING]
 
-    @requires(Feature.EDGES)
     async def test_a_child_waits_for_all_its_parents(self, store: BaseTaskQueue) -> None:
         parents = await enqueue(store, *(draft(queue=f"q{n}") for n in range(20)))
         [child] = await enqueue(store, draft(parents=tuple(parents)))
@@ -85,7 +69,6 @@ class EdgeCases(Ground):
 
         assert await states(store, [child]) == [State.READY]
 
-    @requires(Feature.EDGES)
     async def test_parents_that_end_in_one_call_release_the_child(self, store: BaseTaskQueue) -> None:
         parents = await enqueue(store, *(draft() for _ in range(100)))
         [child] = await enqueue(store, draft(parents=tuple(parents)))
@@ -94,7 +77,6 @@ class EdgeCases(Ground):
 
         assert ids_of((await take(store, 5)).tasks) == [child]
 
-    @requires(Feature.EDGES)
     async def test_a_parent_releases_all_its_children(self, store: BaseTaskQueue) -> None:
         [parent] = await enqueue(store, draft())
         children = await enqueue(store, *(draft(parents=(parent,), queue="kids") for _ in range(100)))
@@ -103,7 +85,6 @@ class EdgeCases(Ground):
 
         assert sorted(ids_of((await take(store, 200, queues=["kids"])).tasks)) == sorted(children)
 
-    @requires(Feature.EDGES)
     async def test_a_diamond_runs_each_node_once_in_order(self, store: BaseTaskQueue) -> None:
         top = draft()
         left, right = draft(parents=(top.id,)), draft(parents=(top.id,), payload=b"r")
@@ -117,7 +98,6 @@ class EdgeCases(Ground):
 
         assert waves == [[top.id], sorted([left.id, right.id]), [bottom.id]]
 
-    @requires(Feature.EDGES)
     async def test_a_parent_of_another_queue_counts_too(self, store: BaseTaskQueue) -> None:
         [parent] = await enqueue(store, draft(queue="a"))
         [child] = await enqueue(store, draft(queue="b", parents=(parent,)))
@@ -126,7 +106,6 @@ class EdgeCases(Ground):
 
         assert (await take_one(store, queues=["b"])).fence.task_id == child
 
-    @requires(Feature.EDGES)
     async def test_a_parent_that_has_ended_counts_at_once(self, store: BaseTaskQueue) -> None:
         good = await end(store, State.SUCCEEDED)
         expected = {OnParent.SKIP: State.SKIPPED, OnParent.FAIL: State.FAILED, OnParent.RUN: State.READY}
@@ -142,7 +121,6 @@ class EdgeCases(Ground):
                 assert found.state is state, (bad_state, policy)
                 assert found.reason == (Reason.PARENT if state is State.FAILED else None)
 
-    @requires(Feature.EDGES)
     async def test_a_bad_end_of_the_parent_is_judged_by_the_child(
         self, store: BaseTaskQueue, clock: VirtualClock
     ) -> None:
@@ -159,7 +137,6 @@ class EdgeCases(Ground):
             found = await record(store, fail)
             assert (found.reason, found.finished_at) == (Reason.PARENT, clock())
 
-    @requires(Feature.EDGES)
     async def test_the_first_bad_parent_decides(self, store: BaseTaskQueue) -> None:
         bad, other = await enqueue(store, draft(queue="a"), draft(queue="b"))
         [child] = await enqueue(store, draft(parents=(other, bad)))
@@ -170,7 +147,6 @@ class EdgeCases(Ground):
         await settle(store, await take_one(store, queues=["b"]))
         assert await states(store, [child]) == [State.SKIPPED]
 
-    @requires(Feature.EDGES)
     async def test_a_cancelled_parent_skips_its_children_at_once(self, store: BaseTaskQueue) -> None:
         [parent] = await enqueue(store, draft())
         [child] = await enqueue(store, draft(parents=(parent,)))
@@ -184,7 +160,6 @@ class EdgeCases(Ground):
         await store.settle([ending(task, State.READY, count=Counter.FAILURES)])
         assert await states(store, [child]) == [State.SKIPPED]
 
-    @requires(Feature.EDGES)
     async def test_an_expired_parent_skips_its_children(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         [parent] = await enqueue(store, draft(ttl=SECOND))
         [child] = await enqueue(store, draft(parents=(parent,), queue="x"))
@@ -195,7 +170,23 @@ class EdgeCases(Ground):
 
         assert await states(store, [parent, child]) == [State.EXPIRED, State.SKIPPED]
 
-    @requires(Feature.EDGES)
+    async def test_what_an_expiry_on_the_way_releases_is_for_the_next_claim(
+        self, store: BaseTaskQueue, clock: VirtualClock
+    ) -> None:
+        [parent] = await enqueue(store, draft(ttl=SECOND, priority=9))
+        [child] = await enqueue(store, draft(parents=(parent,), on_parent=OnParent.RUN, priority=5))
+        clock.advance("1s")
+
+        claimed = await take(store, 5)
+        if not claimed.expired:  # left to the sweep
+            await store.sweep(100)
+
+        assert (ids_of(claimed.tasks), await states(store, [parent, child])) == ([], [State.EXPIRED, State.READY])
+        if claimed.expired:
+            assert claimed.next_due is not None, "who asked must ask again, not sleep"
+            assert claimed.next_due <= SECOND
+        assert ids_of((await take(store, 5)).tasks) == [child]
+
     async def test_a_skip_runs_down_a_deep_chain(self, store: BaseTaskQueue) -> None:
         chain = [draft()]
         for _ in range(1500):
@@ -208,7 +199,6 @@ class EdgeCases(Ground):
 
         assert set(await states(store, [task.id for task in chain[1:]])) == {State.SKIPPED}
 
-    @requires(Feature.EDGES)
     async def test_an_unknown_parent_is_named_and_its_child_not_written(self, store: BaseTaskQueue) -> None:
         unknown, neighbour = new_id(), draft()
         child = draft(parents=(unknown,))
@@ -218,7 +208,6 @@ class EdgeCases(Ground):
         assert (answer.index, answer.what, answer.holder) == (0, Refusal.PARENT, unknown)
         assert await states(store, [child.id, neighbour.id]) == [None, State.READY]
 
-    @requires(Feature.EDGES)
     async def test_a_parent_refused_in_the_same_batch_refuses_its_child(self, store: BaseTaskQueue) -> None:
         await enqueue(store, draft(unique=key("a")))
         parent = draft(unique=key("a"), payload=b"second")
@@ -229,7 +218,6 @@ class EdgeCases(Ground):
         assert [one.what for one in answers] == [Refusal.UNIQUE, Refusal.PARENT, Refusal.PARENT]
         assert answers[1].holder == parent.id
 
-    @requires(Feature.EDGES)
     async def test_a_graph_sent_again_is_known_whatever_became_of_it(self, store: BaseTaskQueue) -> None:
         parent = draft()
         child = draft(parents=(parent.id,))
@@ -239,7 +227,6 @@ class EdgeCases(Ground):
         assert [one.what for one in await store.enqueue([parent, child])] == [Refusal.KNOWN] * 2
         assert len((await take(store, 5)).tasks) == 1
 
-    @requires(Feature.EDGES)
     async def test_a_parent_named_twice_counts_once(self, store: BaseTaskQueue) -> None:
         [parent] = await enqueue(store, draft())
         [child] = await enqueue(store, draft(parents=(parent, parent)))
@@ -248,7 +235,6 @@ class EdgeCases(Ground):
 
         assert ids_of((await take(store, 5)).tasks) == [child]
 
-    @requires(Feature.EDGES)
     async def test_a_child_with_a_time_of_its_own_waits_for_both(
         self, store: BaseTaskQueue, clock: VirtualClock
     ) -> None:
@@ -263,7 +249,6 @@ class EdgeCases(Ground):
         clock.step(MINUTE + 1_000)
         assert ids_of((await take(store)).tasks) == [child]
 
-    @requires(Feature.EDGES)
     async def test_a_parent_that_ends_while_its_child_is_enqueued_strands_nobody(self, store: BaseTaskQueue) -> None:
         for n in range(10):
             [parent] = await enqueue(store, draft(queue=f"p{n}"))
@@ -274,7 +259,6 @@ class EdgeCases(Ground):
 
             assert await states(store, [child.id]) == [State.READY]
 
-    @requires(Feature.EDGES)
     async def test_an_ending_sent_again_does_not_release_twice(self, store: BaseTaskQueue) -> None:
         first, second = await enqueue(store, draft(queue="a"), draft(queue="b"))
         [child] = await enqueue(store, draft(parents=(first, second)))
@@ -285,7 +269,6 @@ class EdgeCases(Ground):
 
         assert await states(store, [child]) == [State.WAITING]
 
-    @requires(Feature.EDGES)
     async def test_a_look_again_at_the_parents_changes_nothing_that_is_right(
         self, store: BaseTaskQueue, clock: VirtualClock
     ) -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
-from omniq.errors import NotSupported
 from omniq.models.states import Counter, State
 from omniq.models.values import SECOND
-from omniq.storage.base import Feature
 from omniq.storage.records import SettleAnswer, Trouble
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.testing.clock import VirtualClock
-from omniq.testing.kit.ground import Ground, lacks, requires
+from omniq.testing.kit.ground import Ground
 from omniq.testing.kit.words import draft, ending, enqueue, ids_of, key, settle, states, take, take_one
 
 __all__ = ("FollowUpCases",)
@@ -20,16 +16,6 @@ __all__ = ("FollowUpCases",)
 class FollowUpCases(Ground):
     """A callback is never lost and never doubled, and cannot harm the ending that owed it."""
 
-    @lacks(Feature.FOLLOW_UPS)
-    async def test_without_follow_ups_they_are_refused_and_nothing_is_written(self, store: BaseTaskQueue) -> None:
-        [task_id] = await enqueue(store, draft())
-        task = await take_one(store)
-
-        with pytest.raises(NotSupported):
-            await store.settle([ending(task, after=(draft(),))])
-        assert await states(store, [task_id]) == [State.RUNNING]
-
-    @requires(Feature.FOLLOW_UPS)
     async def test_what_follows_is_there_when_settle_has_answered(self, store: BaseTaskQueue) -> None:
         for to in (State.SUCCEEDED, State.FAILED, State.READY):
             await enqueue(store, draft(queue=to.value))
@@ -40,7 +26,6 @@ class FollowUpCases(Ground):
 
             assert sorted(ids_of((await take(store, 5, queues=["cb"])).tasks)) == sorted(one.id for one in after)
 
-    @requires(Feature.FOLLOW_UPS)
     async def test_an_ending_sent_again_creates_nothing_again(self, store: BaseTaskQueue) -> None:
         await enqueue(store, draft())
         task = await take_one(store)
@@ -52,7 +37,6 @@ class FollowUpCases(Ground):
 
         assert (await take(store, 5, queues=["cb"])).tasks == []
 
-    @requires(Feature.FOLLOW_UPS)
     async def test_a_lost_or_other_ending_creates_nothing(self, store: BaseTaskQueue) -> None:
         [task_id] = await enqueue(store, draft())
         task = await take_one(store)
@@ -66,7 +50,6 @@ class FollowUpCases(Ground):
         assert [one.what for one in await store.settle([ending(task, after=(late,))])] == [Trouble.LOST]
         assert await states(store, [late.id]) == [None]
 
-    @requires(Feature.FOLLOW_UPS)
     async def test_what_should_follow_a_failure_is_dropped_when_cancelled_was_written(
         self, store: BaseTaskQueue
     ) -> None:
@@ -80,7 +63,6 @@ class FollowUpCases(Ground):
         ]
         assert await states(store, [callback.id]) == [None]
 
-    @requires(Feature.FOLLOW_UPS)
     async def test_an_item_that_cannot_be_created_never_fails_the_ending(
         self, store: BaseTaskQueue, clock: VirtualClock
     ) -> None:
@@ -104,7 +86,6 @@ class FollowUpCases(Ground):
             None,
         ]
 
-    @requires(Feature.FOLLOW_UPS)
     async def test_what_follows_may_be_delayed(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         await enqueue(store, draft())
         callback = draft(delay=SECOND)
@@ -114,7 +95,6 @@ class FollowUpCases(Ground):
         clock.step(SECOND + 1_000)
         assert ids_of((await take(store)).tasks) == [callback.id]
 
-    @requires(Feature.FOLLOW_UPS | Feature.EDGES)
     async def test_what_follows_may_name_the_task_that_ended(self, store: BaseTaskQueue) -> None:
         [task_id] = await enqueue(store, draft())
         callback = draft(parents=(task_id,))

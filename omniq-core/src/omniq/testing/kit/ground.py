@@ -17,7 +17,7 @@ import pytest
 from omniq.storage.base import BaseStore, Feature
 from omniq.testing.clock import VirtualClock
 
-__all__ = ("PROJECT", "Factory", "Ground", "lacks", "requires", "run_cases")
+__all__ = ("PROJECT", "Factory", "Ground", "requires", "run_cases")
 
 S = TypeVar("S", bound=BaseStore)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -36,25 +36,12 @@ def requires(feature: Feature) -> Callable[[F], F]:
     return mark
 
 
-def lacks(feature: Feature) -> Callable[[F], F]:
-    """Run this case only where the store declares not to have the feature."""
-
-    def mark(case: F) -> F:
-        case.__dict__["lacks"] = feature
-        return case
-
-    return mark
-
-
 def unfit(case: Callable[..., Any], store: BaseStore) -> str | None:
     """Say why a case asks nothing of this store; None where it does."""
     has = store.capabilities.features
     wants: Feature = getattr(case, "wants", Feature.NONE)
-    without: Feature = getattr(case, "lacks", Feature.NONE)
     if wants & ~has:
         return f"the store declares not to have {(wants & ~has).name}"
-    if without & has:
-        return f"the store declares to have {(without & has).name}"
     return None
 
 

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
-from omniq.errors import NotSupported
 from omniq.models.values import SECOND
-from omniq.storage.base import Feature
 from omniq.storage.records import KvEntry
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.testing.clock import VirtualClock
-from omniq.testing.kit.ground import Ground, lacks, requires
+from omniq.testing.kit.ground import Ground
 
 __all__ = ("KvCases",)
 
@@ -28,19 +24,6 @@ async def put(store: BaseTaskQueue, key: str, value: bytes, **options: int | Non
 class KvCases(Ground):
     """Of two writers that saw the same version one wins, and the other is told."""
 
-    @lacks(Feature.KV)
-    async def test_without_kv_every_operation_of_it_is_refused(self, store: BaseTaskQueue) -> None:
-        for call in (
-            lambda: store.kv_get("ns", "k"),
-            lambda: store.kv_put("ns", "k", b""),
-            lambda: store.kv_delete("ns", "k"),
-            lambda: store.kv_list("ns"),
-            lambda: store.kv_due("ns"),
-        ):
-            with pytest.raises(NotSupported):
-                await call()
-
-    @requires(Feature.KV)
     async def test_an_entry_reads_back_with_its_version(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         assert await store.kv_get("ns", "k") is None
         version = await put(store, "k", b"\x00v", due=clock() + SECOND)
@@ -48,7 +31,6 @@ class KvCases(Ground):
         assert await store.kv_get("ns", "k") == KvEntry(key="k", value=b"\x00v", version=version, due=clock() + SECOND)
         assert await store.kv_get("other", "k") is None
 
-    @requires(Feature.KV)
     async def test_every_change_makes_another_version(self, store: BaseTaskQueue) -> None:
         first = await put(store, "k", b"1")
         second = await put(store, "k", b"2", expect=first)
@@ -59,7 +41,6 @@ class KvCases(Ground):
         assert found is not None
         assert (found.value, found.version, found.due) == (b"3", third, None)
 
-    @requires(Feature.KV)
     async def test_a_missed_expectation_writes_nothing(self, store: BaseTaskQueue) -> None:
         assert await store.kv_put("ns", "k", b"0", expect=5) is None
         assert await store.kv_get("ns", "k") is None
@@ -70,7 +51,6 @@ class KvCases(Ground):
         assert await store.kv_put("ns", "k", b"x", expect=0) is None
         assert await store.kv_get("ns", "k") == KvEntry(key="k", value=b"2", version=second)
 
-    @requires(Feature.KV)
     async def test_our_own_lost_reply_is_not_a_miss(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         due = clock() + SECOND
         first = await put(store, "k", b"1", expect=0, due=due)
@@ -81,7 +61,6 @@ class KvCases(Ground):
         assert await store.kv_put("ns", "k", b"2", expect=first, due=due + 1) is None
         assert await store.kv_put("ns", "k", b"2", expect=first) is None
 
-    @requires(Feature.KV)
     async def test_of_many_writers_one_wins(self, store: BaseTaskQueue) -> None:
         first = await put(store, "k", b"start")
         async with store.companion() as companion:
@@ -94,7 +73,6 @@ class KvCases(Ground):
         assert found is not None
         assert found.value == str(winner).encode()
 
-    @requires(Feature.KV)
     async def test_a_delete_compares_too(self, store: BaseTaskQueue) -> None:
         version = await put(store, "k", b"1")
 
@@ -104,7 +82,6 @@ class KvCases(Ground):
         assert await store.kv_delete("ns", "k")
         assert await store.kv_get("ns", "k") is None
 
-    @requires(Feature.KV)
     async def test_a_new_entry_never_answers_to_an_old_version(self, store: BaseTaskQueue) -> None:
         old = await put(store, "k", b"1")
         await store.kv_delete("ns", "k")
@@ -115,7 +92,6 @@ class KvCases(Ground):
         assert found is not None
         assert found.version != old
 
-    @requires(Feature.KV)
     async def test_a_list_walks_its_namespace_in_the_order_of_keys(self, store: BaseTaskQueue) -> None:
         for name in ("b", "a", "d", "c", "e"):
             await put(store, name, name.encode())
@@ -132,7 +108,6 @@ class KvCases(Ground):
         assert seen == ["a", "b", "c", "d", "e"]
         assert await store.kv_list("empty") == ([], None)
 
-    @requires(Feature.KV)
     async def test_due_gives_what_is_past_earliest_first_and_the_time_to_the_next(
         self, store: BaseTaskQueue, clock: VirtualClock
     ) -> None:
@@ -154,7 +129,6 @@ class KvCases(Ground):
         entries, left = await store.kv_due("ns")
         assert ([entry.key for entry in entries], left) == (["first", "second", "late"], None)
 
-    @requires(Feature.KV)
     async def test_a_moved_due_is_the_only_one(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         await put(store, "k", b"", due=clock() - SECOND)
         await put(store, "k", b"", due=clock() + SECOND)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from omniq.models.states import Counter, State
 from omniq.models.values import HOUR, MINUTE, SECOND
-from omniq.storage.base import Feature
 from omniq.storage.records import TOMBSTONE, Refusal
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.testing.clock import VirtualClock
-from omniq.testing.kit.ground import Ground, requires
+from omniq.testing.kit.ground import Ground
 from omniq.testing.kit.words import draft, end, enqueue, ids_of, record, settle, states, take, take_one
 
 __all__ = ("TtlCases",)
@@ -148,7 +147,6 @@ class TtlCases(Ground):
         rest, _ = await sweep_all(store, 10)
         assert sorted(one for one, _ in [*swept.ended, *rest]) == sorted(written)
 
-    @requires(Feature.EDGES)
     async def test_a_waiting_task_expires_and_tells_its_children(
         self, store: BaseTaskQueue, clock: VirtualClock
     ) -> None:
@@ -166,7 +164,6 @@ class TtlCases(Ground):
             State.SKIPPED,
         ]
 
-    @requires(Feature.EDGES)
     async def test_a_parent_is_kept_for_its_live_child(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         parent = await end(store, State.SUCCEEDED, keep=0)
         [child] = await enqueue(store, draft(parents=(parent,), keep=0))

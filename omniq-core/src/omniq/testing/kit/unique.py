@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
-from omniq.errors import NotSupported
 from omniq.models.states import TERMINAL, Counter, State, Until
 from omniq.models.values import HOUR, SECOND
-from omniq.storage.base import Feature
-from omniq.storage.records import NewTask, Refusal, RequeueAnswer, Where
+from omniq.storage.records import NewTask, Refusal, RequeueAnswer
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.testing.clock import VirtualClock
-from omniq.testing.kit.ground import Ground, lacks, requires
+from omniq.testing.kit.ground import Ground
 from omniq.testing.kit.words import draft, end, enqueue, key, record, settle, states, take, take_one
 
 __all__ = ("UniqueCases",)
@@ -93,7 +89,6 @@ class UniqueCases(Ground):
         assert await refused(store, keyed(Until.STARTED)) == second.id
         assert await states(store, [first]) == [State.SUCCEEDED]
 
-    @requires(Feature.WINDOW_KEYS)
     async def test_a_window_is_held_for_its_time_whatever_became_of_the_task(
         self, store: BaseTaskQueue, clock: VirtualClock
     ) -> None:
@@ -105,14 +100,20 @@ class UniqueCases(Ground):
 
         assert await refused(store, keyed(Until.WINDOW, window=10 * SECOND)) is None
 
-    @lacks(Feature.WINDOW_KEYS)
-    async def test_a_window_that_is_not_offered_is_refused_by_name(self, store: BaseTaskQueue) -> None:
-        with pytest.raises(NotSupported):
-            await store.enqueue([keyed(Until.WINDOW, window=10 * SECOND)])
+    async def test_a_window_stands_against_keys_of_every_kind(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
+        [holder] = await enqueue(store, keyed(Until.WINDOW, window=10 * SECOND))
+        await settle(store, await take_one(store), State.FAILED)
+        for until in (Until.TERMINAL, Until.STARTED):
+            assert await refused(store, keyed(until)) == holder
+            answers = await store.enqueue([draft(), keyed(until), keyed(until, payload=b"other")])
+            assert [(one.index, one.holder) for one in answers] == [(1, holder), (2, holder)]
+        clock.step(10 * SECOND)
 
-        assert (await store.list(Where())).items == []
+        other = keyed()
+        assert await refused(store, other) is None
+        assert await refused(store, keyed(Until.WINDOW, window=SECOND)) == other.id
+        assert await store.requeue([holder]) == [RequeueAnswer.HELD]
 
-    @requires(Feature.WINDOW_KEYS)
     async def test_a_requeue_does_not_renew_a_window(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         [holder] = await enqueue(store, keyed(Until.WINDOW, window=10 * SECOND))
         await settle(store, await take_one(store), State.FAILED)
@@ -172,7 +173,6 @@ class UniqueCases(Ground):
         assert {holder for holder in holders if holder is not None} == {winner}
         assert len((await take(store, 50)).tasks) == 1
 
-    @requires(Feature.EDGES)
     async def test_a_waiting_task_holds_its_key(self, store: BaseTaskQueue) -> None:
         [parent] = await enqueue(store, draft(delay=HOUR))
         for until in (Until.TERMINAL, Until.STARTED):
