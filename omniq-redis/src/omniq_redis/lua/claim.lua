@@ -2,7 +2,7 @@
 -- KEYS   1 the project's prefix
 -- ARGV   1 now   2 limit   3 lease (µs)   4 claim id (8 bytes)   5 worker   then queues
 -- Reply  now, µs to the next due task or -1, expired ids, members (seq + id), blobs, envelopes, notes: id, note, ...
--- What is past its ttl ends on the way. A full claim sets the marker again for what it leaves, due or not: so a burst
+-- What is past its ttl and met on the way ends. A full claim sets the marker again for what it leaves, due or not: so a burst
 -- wakes one worker after the other, and somebody with room knows what is due next. A short one takes the marker away.
 --include time
 --include layout
@@ -11,7 +11,7 @@
 local limit, claim, worker = tonumber(ARGV[2]), ARGV[4], ARGV[5]
 local PROMOTED, EXPIRED_AT_ONCE = 1000, 1000
 call('ZREMRANGEBYSCORE', K .. 'a', '-inf', now) -- also the deletion that opens the script on a full server
-local due, members, blobs, envelopes, notes, leases, states, mortal, expired = -1, {}, {}, {}, {}, {}, {}, {}, {}
+local due, members, blobs, envelopes, notes, leases, states, mortal, expired, past = -1, {}, {}, {}, {}, {}, {}, {}, {}, {}
 
 local function promote(queue)
   local late = call('ZRANGE', K .. 'd:' .. queue, '-inf', now, 'BYSCORE', 'LIMIT', 0, PROMOTED, 'WITHSCORES')
@@ -40,8 +40,7 @@ local function take(queue)
       local id, a, b = ids[n], byte(blob, 2, 3)
       if b % 2 == 1 and micros(blob, 70) <= now then
         expired[#expired + 1] = id
-        finish(id, blob, EXPIRED)
-        tell_children()
+        past[#past + 1] = blob
       else
         if b % 2 == 1 then mortal[#mortal + 1] = id end
         if band(b, NOTE) > 0 then
@@ -83,19 +82,6 @@ for n, queue in ipairs(queues) do
   if #members >= limit or #expired >= EXPIRED_AT_ONCE then break end
   if not paused[n] then take(queue) end
 end
-local full = #members >= limit
-for n, queue in ipairs(queues) do
-  if paused[n] then
-    -- nothing: resuming sets the marker
-  elseif full then
-    rearm(queue)
-  else
-    -- a child of what expired here may stand in a queue that was looked at before
-    if #expired == 0 or call('EXISTS', K .. 'q:' .. queue) == 0 then call('ZREM', K .. 'm:' .. queue, '') end
-    next_due(queue)
-  end
-end
-if not full and #expired >= EXPIRED_AT_ONCE then due = 0 end
 if #members > 0 then
   local ids = {}
   for n, member in ipairs(members) do ids[n] = sub(member, 7) end
@@ -104,6 +90,25 @@ if #members > 0 then
   call('ZADD', K .. 'l', unpack(leases))
   envelopes = call('HMGET', K .. 'p', unpack(ids))
 end
+-- After the walk: what it releases is for the next claim.
+for n, id in ipairs(expired) do finish(id, past[n], EXPIRED) end
+tell_children()
+local full = #members >= limit
+for n, queue in ipairs(queues) do
+  if paused[n] then
+    -- nothing: resuming sets the marker
+  elseif full then
+    rearm(queue)
+  else
+    if #expired > 0 and call('EXISTS', K .. 'q:' .. queue) > 0 then
+      due = 0
+    else
+      call('ZREM', K .. 'm:' .. queue, '')
+    end
+    next_due(queue)
+  end
+end
+if not full and #expired >= EXPIRED_AT_ONCE then due = 0 end
 publish()
 keep_counts()
 return {now, due, table.concat(expired), members, blobs, envelopes, notes}

@@ -38,15 +38,7 @@ __all__ = ("CAPABILITIES", "RedisTaskQueue")
 BACKSTOP = 5.0
 """Seconds after which a waiter asks again, told or not."""
 CAPABILITIES = Capabilities(
-    features=Feature.STRICT_ORDER
-    | Feature.MULTI_HOST
-    | Feature.NOTIFY
-    | Feature.INDEXED_LIST
-    | Feature.EXACT_DELAY
-    | Feature.EDGES
-    | Feature.FOLLOW_UPS
-    | Feature.WINDOW_KEYS
-    | Feature.KV,
+    features=Feature.STRICT_ORDER | Feature.MULTI_HOST | Feature.NOTIFY | Feature.INDEXED_LIST | Feature.EXACT_DELAY,
     batch_atomic=write.BATCH,
     max_payload=8 << 20,
     max_parents=10_000,
