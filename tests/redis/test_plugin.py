@@ -41,6 +41,16 @@ def test_what_is_said_apart_from_the_url_wins():
     assert (found.host, found.port, found.password, found.database) == ("other", 7000, "secret", 2)
 
 
+def test_the_query_of_a_url_counts_in_options_made_in_code_too():
+    assert RedisOptions(url="redis://cache/1?timeout=0.5").timeout == 0.5
+    assert RedisOptions(url="rediss://cache?verify=false").verify is False
+    assert RedisOptions(url="redis://cache?timeout=0.5", timeout=2).timeout == 2
+    with pytest.raises(InvalidOption, match=r"'redis://:\*\*\*@cache\?tiemout=1' has it; the options are host, port"):
+        RedisOptions(url="redis://:secret@cache?tiemout=1")
+    with pytest.raises(InvalidOption, match="option 'timeout': Expected `float`"):
+        RedisOptions(url="redis://cache?timeout=soon")
+
+
 @pytest.mark.parametrize(
     ("url", "text"),
     [

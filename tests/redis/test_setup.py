@@ -1,10 +1,15 @@
 """A place that cannot be used says which, why and what to do, and never its password."""
 
+import ssl
+
 import pytest
+from redis.asyncio.connection import SSLConnection
 from tests.redis.server import free_port
 
 from omniq.errors import StoreCorrupt, StoreRefused, StoreUnavailable
 from omniq.testing.kit.words import draft
+from omniq_redis.connecting import Connector
+from omniq_redis.options import RedisOptions
 
 
 async def test_a_wrong_password_is_refused_at_open(own_server, make):
@@ -75,3 +80,20 @@ async def test_the_check_names_a_server_that_evicts_and_keeps_nothing(own_server
 async def test_the_check_of_a_durable_server_that_never_evicts_is_clean(own_server, make):
     async with make(own_server(appendonly="yes").url) as store:
         assert [one for one in await store.check() if not one.ok] == []
+
+
+async def test_a_unix_socket_serves_as_well(own_server, make, tmp_path):
+    own_server(unixsocket=tmp_path / "redis.sock")
+
+    async with make(f"redis+unix://{tmp_path}/redis.sock?database=1") as store:
+        assert await store.enqueue([draft()]) == []
+        assert store.describe() == f"redis+unix://{tmp_path}/redis.sock?database=1"
+
+
+@pytest.mark.parametrize(("option", "verified"), [("", True), ("?verify=false", False)])
+def test_tls_checks_the_server_unless_it_is_told_not_to(option, verified):
+    made = Connector(RedisOptions(url=f"rediss://cache{option}"), "oq:{shop}:")._make("cache", 6379)
+
+    assert isinstance(made, SSLConnection)
+    assert made.ssl_context.check_hostname is verified
+    assert made.ssl_context.cert_reqs == (ssl.CERT_REQUIRED if verified else ssl.CERT_NONE)

@@ -118,6 +118,7 @@ class Connector:
         common = {**self._common(), "retry": Retry(NoBackoff(), 0)}
         if self.place.socket:
             return UnixDomainSocketConnection(path=self.place.socket, **common)
+        common["socket_keepalive"] = True  # a subscription says nothing by itself, and must notice a dead peer
         if self.place.tls:
             return SSLConnection(host=host, port=port, **common, **self._tls())
         return Connection(host=host, port=port, **common)

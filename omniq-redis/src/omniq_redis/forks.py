@@ -2,7 +2,7 @@
 
 Parent and child would read each other's replies from one socket. So a handle that is open while the process forks
 is refused in the child, and what it inherited is kept for ever: closing it could say goodbye (TLS) on the
-parent's connection.
+parent's connection, and take it out of the selector that the parent's loop still waits on.
 """
 
 from __future__ import annotations

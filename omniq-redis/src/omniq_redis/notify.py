@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
+from omniq_redis import forks
 from omniq_redis.connecting import Connector
 from omniq_redis.faults import translated
 from omniq_redis.line import pack
@@ -98,11 +100,13 @@ class Ear:
                 await connection.disconnect(nowait=True)
                 return
             self._connection = connection
+            forks.watch(self)
             self._reader = asyncio.get_running_loop().create_task(self._read(connection), name="omniq-redis-ear")
 
     async def close(self) -> None:
         """Unsubscribe; who waits wakes up."""
         self._closed = True
+        forks.unwatch(self)
         if self._reader is not None:
             self._reader.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -111,6 +115,11 @@ class Ear:
             with contextlib.suppress(RedisError, OSError):
                 await self._connection.disconnect(nowait=True)
         self._wake_all()
+
+    def forget(self) -> Any:
+        """A fork has happened, and this is the child: give what must stay alive."""
+        self._closed = True
+        return self._connection, self._reader
 
     async def _read(self, connection: AbstractConnection) -> None:
         try:

@@ -5,6 +5,8 @@ Invariant: the repr of an option or of a place has no password in it.
 
 from __future__ import annotations
 
+from functools import cache
+
 import msgspec
 
 from omniq.errors import InvalidOption
@@ -66,6 +68,19 @@ class RedisOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     verify: bool = True
     """Check the server's certificate and name."""
 
+    def __post_init__(self) -> None:
+        """Take over what the query of the URL says, so that it counts wherever the options are made."""
+        for name, value in parse_url(self.url).query.items():
+            field = _fields().get(name)
+            if field is None:
+                raise InvalidOption(name, f"{mask(self.url)!r} has it; the options are {', '.join(_fields())}")
+            if getattr(self, name) == field.default:
+                try:
+                    found = msgspec.convert(value, field.type, strict=False)
+                except msgspec.ValidationError as why:
+                    raise InvalidOption(name, str(why)) from None
+                msgspec.structs.force_setattr(self, name, found)
+
     def __repr__(self) -> str:
         return f"RedisOptions({mask(self.url)!r})"
 
@@ -100,3 +115,8 @@ class RedisOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             cluster=cluster,
             socket=f"/{path.lstrip('/')}" if unix else "",
         )
+
+
+@cache
+def _fields() -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.name: field for field in msgspec.structs.fields(RedisOptions) if field.name != "url"}
