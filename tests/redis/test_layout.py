@@ -135,3 +135,20 @@ async def test_children_that_a_dying_caller_left_untold_are_told_by_any_sweep(st
     assert set(await states(store, children)) == {wanted}
     assert (await record(store, parent)).state.terminal
     assert "todo" not in await keys(store)
+
+
+def lua_hash(text):
+    """How Lua 5.1 hashes a string (lstring.c): long ones by every few bytes only."""
+    found, step = len(text), (len(text) >> 5) + 1
+    for at in range(len(text), step - 1, -step):
+        found ^= ((found << 5) + (found >> 2) + text[at - 1]) & 0xFFFFFFFF
+    return found
+
+
+@pytest.mark.parametrize("queue", ["a", "default", "q" * 64])
+async def test_blobs_of_equal_tasks_have_hashes_of_their_own_in_lua(store, queue):
+    written = await enqueue(store, *(draft(queue=queue) for _ in range(300)))
+    blobs = await store._client.command(b"HMGET", f"{store._client.prefix}s", *map(id_bytes, written))
+
+    assert len({lua_hash(blob) for blob in blobs}) > 290
+    assert {one.digest for one in await store.get(written)} == {draft(queue=queue).digest}

@@ -63,8 +63,10 @@ local function enter(id, extra, suffix, envelope)
   local known = {}
   for at = 1, #parents, 16 do
     local parent = sub(parents, at, at + 15)
-    known[parent] = not refused[parent] and call('HGET', K .. 's', parent)
-    if not known[parent] then
+    local blob = not refused[parent] and call('HGET', K .. 's', parent)
+    if blob then
+      known[parent] = sub(blob, 1, 2)
+    else
       refused[id] = true
       return 'parent', parent
     end
@@ -101,7 +103,7 @@ local function enter(id, extra, suffix, envelope)
   for _, parent in ipairs(missing) do
     call('ZADD', K .. 'ko', 0, parent .. id)
     if band(byte(known[parent], 2), CHILDREN) == 0 then
-      call('HSET', K .. 's', parent, flag(known[parent], 2, CHILDREN))
+      call('HSET', K .. 's', parent, flag(call('HGET', K .. 's', parent), 2, CHILDREN))
     end
   end
   if band(kinds, 2) > 0 then call('ZADD', K .. 'x', expires, id) end

@@ -11,7 +11,7 @@
 --  1 state   2 flags A   3 flags B   4 attempt(4)   8 claim(8)   16 failures 18 crashes 20 releases 22 snoozes
 -- 24 seq(6)  30 run_at   38 finished_at   46 started_at   54 created_at   62 enqueued_at   70 expires_at (8 each)
 -- 78 9-prio  79 length without worker   80 keep   88 ttl+1, 0 for none   96 epoch(2)   98 reason
--- 99 digest: length, 16 bytes   116 queue: length, text   then of a unique task key(16), until   then worker
+-- 99 digest: length, 16 bytes, mixed with the id   116 queue: length, text   then of a unique task key(16), until   then worker
 local WAITING, READY, RUNNING, SUCCEEDED, FAILED, CANCELLED, EXPIRED, SKIPPED = '0', '1', '2', '3', '4', '5', '6', '7'
 local CANCEL, CHILDREN, PARENTS, WATCHED, ERROR = 1, 2, 4, 8, 16
 local EXPIRES, UNIQUE, CLAIMED, NOTE, ON_FAIL, ON_RUN = 1, 2, 4, 8, 16, 32

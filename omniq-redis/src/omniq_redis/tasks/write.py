@@ -16,7 +16,7 @@ from omniq.models.values import Micros
 from omniq.storage.records import EnqueueAnswer, NewTask, Refusal
 from omniq_redis.client import Client
 from omniq_redis.scripts import script
-from omniq_redis.tasks.layout import ON_PARENT, UNIQUE, envelope_of, id_bytes, id_text, is_id
+from omniq_redis.tasks.layout import ON_PARENT, UNIQUE, envelope_of, id_bytes, id_text, is_id, mixed
 
 __all__ = ("BATCH", "check", "enqueue", "packed")
 
@@ -96,8 +96,8 @@ def _seen(task: asyncio.Task[Any]) -> None:
 def packed(task: NewTask) -> tuple[bytes, bytes, bytes, bytes]:
     """Give the four arguments of one task: id, extra, suffix, envelope."""
     before, queue = _fixed(task.priority, task.queue, task.keep, task.ttl)
-    digest = task.digest
-    suffix = b"".join((before, _SIZES[len(digest)], digest.ljust(16, b"\0"), queue))
+    raw, digest = id_bytes(task.id), task.digest
+    suffix = b"".join((before, _SIZES[len(digest)], mixed(digest.ljust(16, b"\0"), raw), queue))
     extra = b""
     if (
         task.unique is not None
@@ -113,7 +113,7 @@ def packed(task: NewTask) -> tuple[bytes, bytes, bytes, bytes]:
         if task.unique is not None:
             suffix += task.unique.digest + _UNTIL[task.unique.until]
             suffix = suffix[:1] + bytes((suffix[1] + 17,)) + suffix[2:]
-    return id_bytes(task.id), extra, suffix, envelope_of(task)
+    return raw, extra, suffix, envelope_of(task)
 
 
 @lru_cache(maxsize=1024)
