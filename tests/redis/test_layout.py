@@ -52,7 +52,7 @@ async def test_what_is_no_id_is_unknown_and_refused_at_enqueue(store, text):
 
 def test_an_envelope_reads_back_with_every_length_of_its_parts():
     for name, tags, policy, payload in (("m:f", (), b"", b""), ("m" * 200, ("a", "ü" * 50), b"p" * 70_000, b"\0" * 10)):
-        found = opened(envelope_of(draft(name=name, tags=tags, policy=policy, payload=payload)))
+        found = opened(envelope_of(draft(name=name, tags=tags, policy=policy, payload=payload), bytes(range(16))))
 
         assert (found[0], found[2], found[3]) == (name, policy, payload)
         assert bool(found[1]) is bool(tags)
@@ -146,9 +146,13 @@ def lua_hash(text):
 
 
 @pytest.mark.parametrize("queue", ["a", "default", "q" * 64])
-async def test_blobs_of_equal_tasks_have_hashes_of_their_own_in_lua(store, queue):
+async def test_equal_tasks_have_hashes_of_their_own_in_lua(store, queue):
     written = await enqueue(store, *(draft(queue=queue) for _ in range(300)))
-    blobs = await store._client.command(b"HMGET", f"{store._client.prefix}s", *map(id_bytes, written))
+    blobs, envelopes = [
+        await store._client.command(b"HMGET", f"{store._client.prefix}{hash_}", *map(id_bytes, written))
+        for hash_ in "sp"
+    ]
 
     assert len({lua_hash(blob) for blob in blobs}) > 290
+    assert len({lua_hash(envelope) for envelope in envelopes}) > 100  # by one byte
     assert {one.digest for one in await store.get(written)} == {draft(queue=queue).digest}

@@ -1,7 +1,11 @@
 """Tasks as bytes: ids, the fixed part of a state blob, the envelope that no script opens.
 
 `lua/layout.lua` draws the blob. An envelope is the length of its head (4), name (length 2), tags (length 2) and
-policy, then the payload: a reader that needs no payload is sent the head alone.
+policy, then the payload and the last byte of the id: a reader that needs no payload is sent the head alone.
+
+Lua keeps every string in one table, by a hash of its last byte and of every few before it. Blobs and envelopes of
+like tasks differ in few bytes, which it may pass over, and then each step over a batch compares all with all. So the
+digest in a blob is mixed with the id, and an envelope ends in a byte of it.
 """
 
 from __future__ import annotations
@@ -62,15 +66,11 @@ def fence_bytes(fence: Fence) -> bytes:
 
 
 def mixed(digest: bytes, raw: bytes) -> bytes:
-    """Mix the 16 bytes of a digest with those of an id, and out of it again.
-
-    Lua keeps every string in one table, by a hash of every few bytes of it. Blobs of equal tasks would differ in
-    the one byte of their number that the hash passes over, and a batch of 500 cost as many comparisons squared.
-    """
+    """Mix the 16 bytes of a digest with those of an id, and out of it again."""
     return (int.from_bytes(digest, "big") ^ int.from_bytes(raw, "big")).to_bytes(16, "big")
 
 
-def envelope_of(task: NewTask) -> bytes:
+def envelope_of(task: NewTask, raw: bytes) -> bytes:
     """Give what is written once and never looked into."""
     name = task.name.encode()
     if task.tags:
@@ -80,7 +80,7 @@ def envelope_of(task: NewTask) -> bytes:
         tags = _NO_TAGS
     policy = task.policy
     size = 6 + len(name) + len(tags) + len(policy)
-    return b"".join((_HEAD.pack(size, len(name)), name, tags, policy, task.payload))
+    return b"".join((_HEAD.pack(size, len(name)), name, tags, policy, task.payload, raw[15:]))
 
 
 def opened(envelope: bytes) -> tuple[str, bytes, bytes, bytes]:
@@ -88,7 +88,7 @@ def opened(envelope: bytes) -> tuple[str, bytes, bytes, bytes]:
     size, named = _HEAD.unpack_from(envelope)
     at = 6 + named
     tagged = at + 2 + (envelope[at] << 8 | envelope[at + 1])
-    return envelope[6:at].decode(), envelope[at + 2 : tagged], envelope[tagged:size], envelope[size:]
+    return envelope[6:at].decode(), envelope[at + 2 : tagged], envelope[tagged:size], envelope[size:-1]
 
 
 def name_of_queue(blob: bytes) -> str:

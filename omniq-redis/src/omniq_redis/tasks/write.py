@@ -113,7 +113,7 @@ def packed(task: NewTask) -> tuple[bytes, bytes, bytes, bytes]:
         if task.unique is not None:
             suffix += task.unique.digest + _UNTIL[task.unique.until]
             suffix = suffix[:1] + bytes((suffix[1] + 17,)) + suffix[2:]
-    return raw, extra, suffix, envelope_of(task)
+    return raw, extra, suffix, envelope_of(task, raw)
 
 
 @lru_cache(maxsize=1024)
