@@ -48,9 +48,10 @@ def omniq(folder: Path, n: int) -> float:
             task = oq.task(nothing)
             began = time.perf_counter()
             await oq.enqueue_many([task.bind(number) for number in range(n)])
-            async with oq.worker(concurrency=10):
-                await oq.run_until_idle()
-            return n / (time.perf_counter() - began)
+            async with oq.worker(concurrency=10) as worker:
+                await worker.idle()
+                seconds = time.perf_counter() - began
+            return n / seconds
 
     return asyncio.run(inside())
 

@@ -1,8 +1,8 @@
 """One file, one connection, one mutex, and three ways in.
 
 - A daemon thread takes all calls that stand in line and commits them together.
-- A small call on an idle store is run right on the event loop: 40 to 60 µs, less than the two changes of thread
-  that it saves.
+- A short call on an idle store is run right on the event loop: less than the two changes of thread that it saves.
+  How long a call takes is learned by what it does (`pace`).
 - Under the direct mark a call is run in its caller's thread.
 
 Invariant: the connection is used under the mutex only, and the bell is rung inside it, after the commit.
@@ -32,6 +32,7 @@ from omniq_sqlite.checkpoint import Checkpoints
 from omniq_sqlite.faults import BUSY_LIMIT, translated
 from omniq_sqlite.group import Again, Call, Locked, commit, deliver
 from omniq_sqlite.options import SQLiteOptions
+from omniq_sqlite.pace import LONGEST, Pace
 from omniq_sqlite.place import inspect
 from omniq_sqlite.session import Session, connect
 
@@ -41,8 +42,6 @@ T = TypeVar("T")
 
 GROUP = 256
 """Calls in one commit at most."""
-INLINE_BUDGET = 0.001
-"""Seconds of calls on the loop after which it gets its turn."""
 _jitter = random.Random()
 
 
@@ -67,6 +66,7 @@ class Database:
         self._counting = threading.Lock()
         self._in_line = 0
         self._spent = 0.0
+        self._pace = Pace()
         self._checkpoints = Checkpoints(self.path)
         self._ears: WeakKeyDictionary[asyncio.AbstractEventLoop, Listener] = WeakKeyDictionary()
 
@@ -119,14 +119,14 @@ class Database:
         self,
         work: Callable[[Session], T],
         *,
-        small: bool = False,
+        rows: int | None = None,
         writes: bool = True,
         quick: Callable[[Session], T | Again] | None = None,
     ) -> T:
         """Run one call, atomic alone.
 
         Args:
-            small: a few rows at most: it may be run on the loop.
+            rows: how many it touches at most; None: nobody knows, so it is never run on the loop.
             writes: it needs the write lock.
             quick: one statement that is the whole call in the common case; gives AGAIN where it is not.
         """
@@ -135,9 +135,9 @@ class Database:
         call = Call(work, quick, writes)
         if is_direct():
             self._persist([call])
-        elif not (small and self._on_the_loop(call)):
+        elif rows is None or not self._on_the_loop(call, rows):
             await self._stand_in_line(call)
-        elif self._spent > INLINE_BUDGET:
+        elif self._spent > LONGEST:
             self._spent = 0.0
             await asyncio.sleep(0)  # a call on the loop never suspends: a loop around it would starve the others
         if call.error is not None:
@@ -163,9 +163,11 @@ class Database:
         forks.inherit((self._session, self._bell, self._line, self._thread, self._ears, self._checkpoints))
         self._start_afresh()
 
-    def _on_the_loop(self, call: Call[Any]) -> bool:
+    def _on_the_loop(self, call: Call[Any], rows: int) -> bool:
         """Try to run a call here and now; False where it has to stand in line."""
         if self._in_line or self._session is None or (call.writes and self.options.synchronous == "FULL"):
+            return False
+        if not self._pace.is_short(call.what, rows):
             return False
         if not self.mutex.acquire(blocking=False):
             return False
@@ -176,7 +178,9 @@ class Database:
             return False
         finally:
             self.mutex.release()
-        self._spent += time.perf_counter() - start
+        took = time.perf_counter() - start
+        self._spent += took
+        self._pace.learn(call.what, rows, took)
         return True
 
     async def _stand_in_line(self, call: Call[Any]) -> None:

@@ -20,8 +20,6 @@ from omniq_sqlite.tasks.rows import encode, insert
 
 __all__ = ("SQLiteEventStorage",)
 
-SMALL = 8
-"""Rows of a call that may be run on the loop."""
 _SCAN = 1000
 """Rows that one page looks at, at most: a filter that fits few makes short pages, not long transactions."""
 _FIELDS = "id, type, at, task, name, queue, attempt, worker, schedule, message"
@@ -43,7 +41,7 @@ class SQLiteEventStorage(SQLiteStore, BaseEventStorage):
 
     async def append(self, events: Sequence[TaskEvent]) -> None:
         if events:
-            await self._database.run(partial(_append, events=events), small=len(events) <= SMALL)
+            await self._database.run(partial(_append, events=events), rows=len(events))
 
     async def read(self, where: EventFilter, *, after: str | None = None, limit: int = 100) -> EventPage:
         return await self._database.run(partial(_read, where=where, after=after, limit=limit), writes=False)

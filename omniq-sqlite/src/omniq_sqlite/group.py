@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
 from omniq_sqlite.faults import BUSY_LIMIT, is_busy, translated
@@ -39,6 +39,11 @@ class Call(Generic[T]):
     """One call, and what became of it. `quick` is one statement that does it all in the common case."""
 
     __slots__ = ("answer", "error", "future", "loop", "quick", "work", "writes")
+
+    @property
+    def what(self) -> Hashable:
+        """The function behind the call: what calls of one kind have in common."""
+        return getattr(self.work, "func", self.work)
 
     def __init__(
         self, work: Callable[[Session], T], quick: Callable[[Session], T | Again] | None, writes: bool

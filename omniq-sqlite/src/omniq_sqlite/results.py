@@ -18,7 +18,6 @@ from omniq_sqlite.tasks.rows import blob_id
 
 __all__ = ("SQLiteResultStorage",)
 
-SMALL = 8
 BACKSTOP = 5.0
 _KEY = "project = ? and id = ? and attempt = ? and claim = ?"
 
@@ -38,13 +37,13 @@ class SQLiteResultStorage(SQLiteStore, BaseResultStorage):
         )
 
     async def put(self, results: Sequence[tuple[Fence, StoredResult]]) -> None:
-        await self._database.run(partial(_put, results=results), small=len(results) <= SMALL)
+        await self._database.run(partial(_put, results=results), rows=len(results))
 
     async def get(self, fences: Sequence[Fence]) -> list[StoredResult | None]:
-        return await self._database.run(partial(_get, fences=fences), small=len(fences) <= SMALL, writes=False)
+        return await self._database.run(partial(_get, fences=fences), rows=len(fences), writes=False)
 
     async def delete(self, fences: Sequence[Fence]) -> None:
-        await self._database.run(partial(_delete, fences=fences), small=len(fences) <= SMALL)
+        await self._database.run(partial(_delete, fences=fences), rows=len(fences))
 
     async def purge(self, limit: int) -> int:
         return await self._database.run(partial(_purge, limit=limit))
@@ -52,13 +51,13 @@ class SQLiteResultStorage(SQLiteStore, BaseResultStorage):
     async def wait(self, fences: Sequence[Fence], *, timeout: Micros) -> list[Fence]:
         ask = partial(_present, fences=fences)
         if timeout <= 0 or is_direct():
-            return await self._database.run(ask, small=len(fences) <= SMALL, writes=False)
+            return await self._database.run(ask, rows=len(fences), writes=False)
         ear = await self._database.ear()
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout / SECOND
         while True:
             seen = ear.count(FINISHED)
-            found = await self._database.run(ask, small=len(fences) <= SMALL, writes=False)
+            found = await self._database.run(ask, rows=len(fences), writes=False)
             left = end - loop.time()
             if found or left <= 0:
                 return found

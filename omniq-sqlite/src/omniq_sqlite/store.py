@@ -37,7 +37,7 @@ class SQLiteStore(BaseStore):
         return other
 
     async def server_now(self) -> Micros:
-        return await self._database.run(Session.now, small=True, writes=False)
+        return await self._database.run(Session.now, rows=1, writes=False)
 
     async def check(self) -> list[Finding]:
         """Ask the engine whether the file is whole, and name what it survives."""

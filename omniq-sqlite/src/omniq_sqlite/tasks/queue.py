@@ -35,8 +35,6 @@ from omniq_sqlite.tasks import admin, claim, entering, follow_ups, kv, read, set
 
 __all__ = ("SQLiteTaskQueue",)
 
-SMALL = 8
-"""Rows of a call that may be run on the loop."""
 BACKSTOP = 5.0
 """Seconds after which a waiter asks again, rung or not."""
 
@@ -65,7 +63,7 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
         entering.check(tasks)
         return await self._database.run(
             partial(entering.enqueue, tasks=tasks),
-            small=len(tasks) <= SMALL and sum(len(one.payload) for one in tasks) <= 8192,
+            rows=len(tasks),
             quick=partial(write.enqueue_one, task=tasks[0])
             if len(tasks) == 1 and entering.is_plain(tasks[0])
             else None,
@@ -83,13 +81,13 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
     ) -> Claimed:
         ask = partial(claim.claim, queues=queues, limit=limit, lease=lease, worker=worker, claim_id=claim_id)
         if wait <= 0 or is_direct():
-            return await self._database.run(ask, small=limit <= SMALL)
+            return await self._database.run(ask, rows=limit)
         ear = await self._database.ear()
         loop = asyncio.get_running_loop()
         end = loop.time() + wait / SECOND
         while True:
             seen = ear.count(WORK)
-            answer = await self._database.run(ask, small=limit <= SMALL)
+            answer = await self._database.run(ask, rows=limit)
             left = end - loop.time()
             if answer.tasks or answer.expired or left <= 0:
                 return answer
@@ -104,7 +102,7 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
     async def extend(self, holds: Sequence[Hold], *, lease: Micros) -> list[ExtendAnswer]:
         if not holds:
             return []
-        return await self._database.run(partial(settle.extend, holds=holds, lease=lease), small=len(holds) <= SMALL)
+        return await self._database.run(partial(settle.extend, holds=holds, lease=lease), rows=len(holds))
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[SettleAnswer]:
         settle.check_settlements(settlements)
@@ -112,7 +110,7 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
             return []
         answers, owes = await self._database.run(
             partial(settle.settle, settlements=settlements),
-            small=len(settlements) <= SMALL and sum(len(one.result or b"") for one in settlements) <= 8192,
+            rows=len(settlements),
         )
         if owes:
             await self._carry_on()
@@ -124,7 +122,7 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
         )
 
     async def cancel(self, ids: Sequence[str]) -> list[CancelAnswer]:
-        answers, owes = await self._database.run(partial(admin.cancel, ids=ids), small=len(ids) <= SMALL)
+        answers, owes = await self._database.run(partial(admin.cancel, ids=ids), rows=len(ids))
         if owes:
             await self._carry_on()
         return answers
@@ -135,14 +133,14 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
             pass
 
     async def requeue(self, ids: Sequence[str], *, delay: Micros = 0) -> list[RequeueAnswer]:
-        return await self._database.run(partial(admin.requeue, ids=ids, delay=delay), small=len(ids) <= SMALL)
+        return await self._database.run(partial(admin.requeue, ids=ids, delay=delay), rows=len(ids))
 
     async def delete(self, ids: Sequence[str]) -> list[DeleteAnswer]:
-        return await self._database.run(partial(admin.delete, ids=ids), small=len(ids) <= SMALL)
+        return await self._database.run(partial(admin.delete, ids=ids), rows=len(ids))
 
     async def get(self, ids: Sequence[str], *, payload: bool = False, result: bool = False) -> list[TaskRecord | None]:
         return await self._database.run(
-            partial(read.get, ids=ids, payload=payload, result=result), small=len(ids) <= SMALL, writes=False
+            partial(read.get, ids=ids, payload=payload, result=result), rows=len(ids), writes=False
         )
 
     async def stats(self, queues: Sequence[str] | None = None) -> list[QueueStats]:
@@ -150,15 +148,14 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
 
     async def wait_finished(self, ids: Sequence[str], *, timeout: Micros) -> list[str]:
         ask = partial(read.ended, ids=ids)
-        small = len(ids) <= SMALL
         if timeout <= 0 or is_direct():
-            return await self._database.run(ask, small=small, writes=False)
+            return await self._database.run(ask, rows=len(ids), writes=False)
         ear = await self._database.ear()
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout / SECOND
         while True:
             seen = ear.count(FINISHED)
-            answer = await self._database.run(ask, small=small, writes=False)
+            answer = await self._database.run(ask, rows=len(ids), writes=False)
             left = end - loop.time()
             if answer or left <= 0:
                 return answer
@@ -167,7 +164,7 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
                 return []
 
     async def set_paused(self, queues: Sequence[str], on: bool) -> None:
-        await self._database.run(partial(admin.set_paused, queues=queues, on=on), small=len(queues) <= SMALL)
+        await self._database.run(partial(admin.set_paused, queues=queues, on=on), rows=len(queues))
 
     async def sweep(self, limit: int) -> Swept:
         return await self._database.run(partial(sweep.sweep, limit=limit))
@@ -176,23 +173,23 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
         return await self._database.run(partial(read.page, where=where, limit=limit, after=after), writes=False)
 
     async def kv_get(self, namespace: str, key: str) -> KvEntry | None:
-        return await self._database.run(partial(kv.get, namespace=namespace, key=key), small=True, writes=False)
+        return await self._database.run(partial(kv.get, namespace=namespace, key=key), rows=1, writes=False)
 
     async def kv_put(
         self, namespace: str, key: str, value: bytes, *, expect: int = ANY_VERSION, due: Micros | None = None
     ) -> int | None:
         put = partial(kv.put, namespace=namespace, key=key, value=value, expect=expect, due=due)
-        return await self._database.run(put, small=len(value) <= 8192)
+        return await self._database.run(put, rows=1)
 
     async def kv_delete(self, namespace: str, key: str, *, expect: int = ANY_VERSION) -> bool:
-        return await self._database.run(partial(kv.delete, namespace=namespace, key=key, expect=expect), small=True)
+        return await self._database.run(partial(kv.delete, namespace=namespace, key=key, expect=expect), rows=1)
 
     async def kv_list(
         self, namespace: str, *, limit: int = 100, after: str | None = None
     ) -> tuple[list[KvEntry], str | None]:  # type: ignore[valid-type]
         return await self._database.run(
-            partial(kv.page, namespace=namespace, limit=limit, after=after), small=limit <= SMALL, writes=False
+            partial(kv.page, namespace=namespace, limit=limit, after=after), rows=limit, writes=False
         )
 
     async def kv_due(self, namespace: str, *, limit: int = 100) -> tuple[list[KvEntry], Micros | None]:  # type: ignore[valid-type]
-        return await self._database.run(partial(kv.due, namespace=namespace, limit=limit), small=True, writes=False)
+        return await self._database.run(partial(kv.due, namespace=namespace, limit=limit), rows=1, writes=False)

@@ -9,6 +9,8 @@ Invariant: rows are created in input order, so place in the call is the order of
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from omniq.models.states import State, Until
@@ -33,7 +35,11 @@ _KEYED = (
     f"insert into task({COLUMNS}) select {','.join(f'?{one}' for one in range(1, _WIDTH + 1))} "
     "where not exists(select 1 from timed where project = ?1 and key = ?11 and ends > ?6) on conflict do nothing"
 )
-_NOTHING = (None,) * _WIDTH
+_OWN = tuple(COLUMNS.split(", ").index(name) for name in ("id", "digest", "payload"))
+_COMMON = tuple(at for at in range(_WIDTH) if at not in _OWN)
+_common = attrgetter(
+    "name", "queue", "priority", "delay", "run_at", "ttl", "expires_at", "keep", "unique", "tags", "policy"
+)
 _TIMED = 2
 _UNTIL = {Until.TERMINAL: None, Until.STARTED: 1, Until.WINDOW: _TIMED}
 
@@ -58,9 +64,9 @@ def enqueue(session: Session, tasks: Sequence[NewTask]) -> list[EnqueueAnswer]:
         if len(run) == 1:
             answers += _one(session, run[0], start, now)
             continue
-        rows = [values_of(task, session.project, session.make_queue(task.queue), now) for task in run]
-        for at, piece, size in padded(rows):
-            answers += _many(session, run[at : at + len(piece)], piece, size, start + at, now)
+        insert = _insert_alike if _are_alike(run) else _insert_any
+        for at, piece, size in padded(run):
+            answers += _many(session, piece, insert(session, piece, size, now), start + at, now)
     session.work = session.work or len(answers) < len(tasks)
     return answers
 
@@ -91,17 +97,53 @@ def _one(session: Session, task: NewTask, index: int, now: Micros) -> list[Enque
     return []
 
 
-def _many(
-    session: Session, tasks: Sequence[NewTask], rows: Sequence[tuple[Any, ...]], size: int, start: int, now: Micros
-) -> list[EnqueueAnswer]:
-    """Insert a piece; where rows are missing, tell which. Those of this piece have the highest numbers."""
-    values = [value for row in rows for value in row] + [*_NOTHING] * (size - len(rows))
-    created = session.change(
-        f"insert into task({COLUMNS}) select * from (values {marks(_WIDTH, size)}) "
-        "where column1 is not null on conflict do nothing",
-        values,
+def _are_alike(tasks: Sequence[NewTask]) -> bool:
+    """Do they differ in id, content and nothing else, as the calls of one `map` do?"""
+    first = _common(tasks[0])
+    return tasks[0].unique is None and all(_common(task) == first for task in tasks)
+
+
+def _insert_alike(session: Session, tasks: Sequence[NewTask], size: int, now: Micros) -> int:
+    """Insert a piece whose common values are bound once: binding costs as much as inserting."""
+    queue = session.make_queue(tasks[0].queue)
+    common = values_of(tasks[0], session.project, queue, now)
+    values: list[Any] = [common[at] for at in _COMMON]
+    for task in tasks:
+        values += (blob_id(task.id), task.digest, task.payload)
+    values += [None] * (len(_OWN) * (size - len(tasks)))
+    return session.change(_alike(size), values)
+
+
+def _insert_any(session: Session, tasks: Sequence[NewTask], size: int, now: Micros) -> int:
+    values: list[Any] = []
+    for task in tasks:
+        values += values_of(task, session.project, session.make_queue(task.queue), now)
+    values += [None] * (_WIDTH * (size - len(tasks)))
+    return session.change(_any(size), values)
+
+
+@cache
+def _alike(rows: int) -> str:
+    names = {at: f"?{number}" for number, at in enumerate(_COMMON, 1)}
+    names |= {at: f"column{number}" for number, at in enumerate(_OWN, 1)}
+    picked = ", ".join(names[at] for at in range(_WIDTH))
+    return (  # unnumbered marks go on after the highest number before them
+        f"insert into task({COLUMNS}) select {picked} from (values {marks(len(_OWN), rows)}) "
+        "where column1 is not null on conflict do nothing"
     )
-    if created == len(rows):
+
+
+@cache
+def _any(rows: int) -> str:
+    return (
+        f"insert into task({COLUMNS}) select * from (values {marks(_WIDTH, rows)}) "
+        "where column1 is not null on conflict do nothing"
+    )
+
+
+def _many(session: Session, tasks: Sequence[NewTask], created: int, start: int, now: Micros) -> list[EnqueueAnswer]:
+    """Where rows of an inserted piece are missing, tell which. Those of this piece have the highest numbers."""
+    if created == len(tasks):
         return []
     last = int(session.row("select coalesce(max(seq), 0) from task")[0])
     answers: list[EnqueueAnswer] = []
