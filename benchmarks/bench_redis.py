@@ -67,9 +67,10 @@ async def bulk(oq: AsyncOmniQ[Any], task: Any, n: int) -> float:
 async def drain(oq: AsyncOmniQ[Any], task: Any, n: int) -> float:
     await oq.enqueue_many([task.bind(number) for number in range(n)])
     began = time.perf_counter()
-    async with oq.worker(concurrency=10):
-        await oq.run_until_idle()
-    return n / (time.perf_counter() - began)
+    async with oq.worker(concurrency=10) as worker:
+        await worker.idle()
+        seconds = time.perf_counter() - began
+    return n / seconds
 
 
 def latency(folder: Path, n: int) -> float:
