@@ -130,3 +130,14 @@ async def test_nobody_is_told_of_what_nobody_waits_for(store):
         await store.settle([ending(one) for one in (await take(store)).tasks])
 
     assert counted.count == 0
+
+
+async def test_the_time_of_the_server_is_asked_for_once_in_a_while(store):
+    await store.server_now()
+    async with Counted(store, "time") as counted:
+        told = [await store.server_now() for _ in range(5)]
+
+    assert counted.count == 0
+    assert told == sorted(told)
+    seconds, micros = await store._client.command(b"TIME")
+    assert 0 <= int(seconds) * 1_000_000 + int(micros) - told[-1] < 10_000_000

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Self
 
 from omniq.errors import StoreCorrupt, StoreError, StoreFull, StoreRefused
-from omniq.models.values import Micros, check_name
+from omniq.models.values import SECOND, Micros, check_name
 from omniq.storage.base import BaseStore, Finding
 from omniq_redis.checks import findings, is_too_old, parse_info, version_of
 from omniq_redis.client import Client
@@ -16,6 +17,8 @@ __all__ = ("RedisStore",)
 
 FORMAT = 1
 """The version of the layout that the scripts know."""
+CLOCK_TRUSTED: Micros = 10 * SECOND
+"""How long the distance between the server's clock and ours is taken to be what it was. Scripts ask the server."""
 
 
 class RedisStore(BaseStore):
@@ -30,6 +33,8 @@ class RedisStore(BaseStore):
         self._project = check_name("project", project)
         self._client = Client(options, project)
         self._ear: Ear | None = None
+        self._ahead: Micros = 0
+        self._ask_again: Micros = 0
 
     async def open(self) -> None:
         fresh = not self._client.is_open
@@ -58,8 +63,16 @@ class RedisStore(BaseStore):
         if self.clock is not None:
             self._client.check()
             return self.clock()
-        seconds, micros = await self._client.command(b"TIME")
-        return int(seconds) * 1_000_000 + int(micros)
+        self._client.check()
+        asked = time.monotonic_ns() // 1000
+        if asked > self._ask_again:
+            seconds, micros = await self._client.command(b"TIME")
+            answered = time.monotonic_ns() // 1000
+            # the server looked at its clock somewhere between the two: its time is never told as later than it is
+            self._ahead = int(seconds) * SECOND + int(micros) - answered
+            self._ask_again = answered + CLOCK_TRUSTED
+            asked = answered
+        return self._ahead + asked
 
     async def check(self) -> list[Finding]:
         """Ask the server for its version, what it does when it is full, and what it keeps on disk."""
