@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 
 import pytest
@@ -16,6 +17,7 @@ async def test_no_task_is_lost_or_ended_twice_while_workers_on_redis_are_killed_
     for name in ("OMNIQ_BACKEND", "CHAOS_FOLDER", "CHAOS_LEASE"):
         monkeypatch.setenv(name, "")  # the run sets them for its workers: taken back at the end
     monkeypatch.setenv("OMNIQ_PROJECT_NAME", uuid.uuid4().hex)
+    monkeypatch.delitem(sys.modules, "chaos_app", raising=False)  # its app would be the one of another run
     plan = Plan(tasks=1000, workers=2, kills=5, stops=2, lease=1.0, seed=2)
 
     outcome = await run(redis_server.url, tmp_path, plan)
