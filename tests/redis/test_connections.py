@@ -5,7 +5,7 @@ import os
 import signal
 
 import pytest
-from tests.redis.words import standing, until_standing
+from tests.redis.words import standing, until, until_standing
 
 from omniq.errors import ForkedStore, StoreClosed, StoreUnavailable, WrongLoop
 from omniq.models.states import State
@@ -215,3 +215,25 @@ async def test_a_large_call_keeps_its_order_on_a_server_that_forgot_its_scripts(
     written = await enqueue(store, *(draft() for _ in range(1600)))
 
     assert ids_of((await take(store, 1600)).tasks) == written
+
+
+async def test_a_claim_stands_by_at_once_on_a_server_that_was_restarted_while_nobody_asked(own_server, make):
+    server = own_server()
+    async with make(server.url) as store:
+        await take(store, wait=1000)  # leaves a connection to stand by with
+        server.stop()
+        server.start()
+
+        async def has_noticed():
+            return store._client._line.broken is not None
+
+        await until(has_noticed)
+        waiting = await standing(store)
+        [task_id] = await enqueue(store, draft())
+
+        assert ids_of((await asyncio.wait_for(waiting, FUSE)).tasks) == [task_id]
+
+
+@pytest.mark.parametrize("micros", [1, 900, 1000, 1001])
+async def test_the_shortest_wait_has_an_end(store, micros):
+    assert (await asyncio.wait_for(take(store, wait=micros), FUSE)).tasks == []

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from omniq.errors import ForkedStore, StoreClosed, StoreError, WrongLoop
 from omniq_redis import forks
@@ -25,6 +27,10 @@ from omniq_redis.options import RedisOptions
 from omniq_redis.scripts import Script
 
 __all__ = ("Client",)
+
+
+SHORTEST = 0.002
+"""Seconds of the shortest wait: Redis 6.2 takes what it rounds to less than 1 ms for a wait without end."""
 
 
 class Client:
@@ -111,7 +117,7 @@ class Client:
 
     async def command(self, *args: bytes | str | int) -> Any:
         """Run one plain command; raises as `run`."""
-        return await self._ask(pack(args), lambda: b"")
+        return await self._ask(pack(args))
 
     async def stand_by(
         self, keys: Sequence[bytes], seconds: float, script: Script, args: Sequence[bytes | str | int]
@@ -125,7 +131,7 @@ class Client:
         self.check()
         connection = self._spare.pop() if self._spare else await self.connector.connect()
         self._standing.add(connection)
-        wait = pack((b"BZPOPMIN", *keys, b"%.3f" % max(seconds, 0.001)))
+        wait = pack((b"BZPOPMIN", *keys, b"%.3f" % max(seconds, SHORTEST)))
         try:
             async with asyncio.timeout(seconds + self._timeout):
                 await connection.send_packed_command(
@@ -157,7 +163,7 @@ class Client:
     def _whole(self, script: Script, args: Sequence[bytes | str | int]) -> bytes:
         return pack((b"EVAL", script.text, b"1", self._key, *args))
 
-    async def _ask(self, command: bytes, whole: Any) -> Any:
+    async def _ask(self, command: bytes, whole: Callable[[], bytes] | None = None) -> Any:
         self.check()
         line = self._line
         if line is None or line.broken is not None:
@@ -166,7 +172,7 @@ class Client:
             try:
                 return await line.call(command)
             except RedisError as why:
-                if not is_unknown_script(why):
+                if whole is None or not is_unknown_script(why):
                     raise
                 return await line.call(whole())
         except RedisError as why:
@@ -182,9 +188,7 @@ class Client:
             if line is not None and line.broken is None:
                 return line
             if line is not None:
-                self._line = None
-                await line.close()
-                self.connector.forget()
+                await self._leave(line)
             connection = await self.connector.connect()
             if self._loop is None:
                 await _drop(connection)
@@ -193,7 +197,7 @@ class Client:
             return self._line
 
     async def _leave(self, line: Line) -> None:
-        """Another server must be asked from now on."""
+        """This line is of no use any more, nor is what was opened beside it; the project may be elsewhere now."""
         self.connector.forget()
         if self._line is line:
             self._line = None
@@ -211,7 +215,7 @@ async def _reply(connection: AbstractConnection) -> Any:
     try:
         return await connection.read_response(disconnect_on_error=False)
     except RedisError as error:
-        if not connection.is_connected:
+        if isinstance(error, RedisConnectionError | RedisTimeoutError):
             raise
         return error
 
