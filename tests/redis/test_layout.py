@@ -153,6 +153,6 @@ async def test_equal_tasks_have_hashes_of_their_own_in_lua(store, queue):
         for hash_ in "sp"
     ]
 
-    assert len({lua_hash(blob) for blob in blobs}) > 290
-    assert len({lua_hash(envelope) for envelope in envelopes}) > 100  # by one byte
+    assert len({lua_hash(blob) for blob in blobs}) > 100  # by one byte at least
+    assert len({lua_hash(envelope) for envelope in envelopes}) > 100
     assert {one.digest for one in await store.get(written)} == {draft(queue=queue).digest}
