@@ -18,12 +18,14 @@ FRAME = Path(__file__).with_name("sync_frame.py.txt")
 BY_HAND = {
     "AsyncOmniQ": {"task", "worker", "start_worker", "stop_worker", "run_until_idle", "close", "adopt"},
     "AsyncHandle": set(),
+    "AsyncVerbs": set(),
     "AsyncTaskQueue": {"on"},
     "AsyncResultStorage": {"wait", "ends"},
 }
 HOMES = {
     "AsyncOmniQ": "app.py",
     "AsyncHandle": "client/handles.py",
+    "AsyncVerbs": "client/verbs.py",
     "AsyncTaskQueue": "client/queue.py",
     "AsyncResultStorage": "client/results.py",
 }
@@ -39,7 +41,7 @@ def forwards(class_name: str) -> str:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and not node.name.startswith("_")
         and node.name not in BY_HAND[class_name]
-        and not node.decorator_list
+        and all(isinstance(one, ast.Name) and one.id == "overload" for one in node.decorator_list)
     ]
     return "\n".join(forward(node) for node in methods)
 
@@ -48,6 +50,8 @@ def forward(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     """Give one method of the sync face."""
     answer = ast.unparse(node.returns) if node.returns else "None"
     arguments = ast.unparse(node.args).replace("AsyncHandle", "Handle")
+    if node.decorator_list:
+        return f"    @overload\n    def {node.name}({arguments}) -> {answer}: ...\n"
     doc = ast.get_docstring(node, clean=False)
     given = passed(node.args).replace("handles", "[one._aio for one in handles]")
     if isinstance(node, ast.AsyncFunctionDef):

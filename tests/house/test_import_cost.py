@@ -30,3 +30,16 @@ def test_listing_plugins_loads_no_driver():
     code = "from omniq.plugins.registry import registry\nassert registry.listing()"
 
     assert loaded_after(code) & {"sqlite3", "dill", "yaml", "click"} == set()
+
+
+def test_the_parser_of_the_file_is_loaded_only_where_there_is_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = (
+        "import omniq\nomniq.OmniQ('memory://').enqueue(abs, 1)\nomniq.OmniQ.from_dict({'backend': 'memory://'}).config"
+    )
+
+    without = loaded_after(code)
+    (tmp_path / "omniq.yaml").write_text("project_name: shop\n")
+
+    assert "yaml" not in without
+    assert "yaml" in loaded_after(code)

@@ -32,7 +32,7 @@ def interrupted(monkeypatch):
 
 
 @pytest.fixture
-async def timed(make):
+async def timed(make, sessions):
     store = make()
     store.clock = VirtualClock()
     async with store:
@@ -192,6 +192,21 @@ async def test_needed_parents_do_not_stand_in_the_way_of_others(timed):
     timed.clock.step(TOMBSTONE)
 
     assert (await timed.sweep(5)).purged == 5
+
+
+async def test_parents_of_a_task_that_waits_are_asked_for_each_time_that_its_age_has_doubled(timed, sessions):
+    [parent] = await enqueue(timed, draft(delay=100 * MINUTE))
+    await enqueue(timed, draft(parents=(parent,)))
+    ran = []
+    sessions[0].connection.set_trace_callback(ran.append)
+    asked = []
+    for minute in range(1, 17):
+        timed.clock.step(MINUTE)
+        ran.clear()
+        await timed.sweep(10)
+        asked += [minute] * any("left join task p" in one for one in ran)
+
+    assert asked == [1, 2, 4, 8, 16]
 
 
 async def test_many_parents_are_shown_in_their_order(store):

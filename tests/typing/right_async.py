@@ -8,7 +8,7 @@ import omniq
 from omniq import AsyncHandle, AsyncOmniQ, AsyncTask, Call, Handle, OmniQ, State
 from omniq.models.result import TaskResult
 from omniq.models.task import Task as TaskInfo
-from omniq.storage.records import CancelAnswer
+from omniq.storage.records import CancelAnswer, RequeueAnswer
 
 
 class Pool:
@@ -80,6 +80,9 @@ async def waits_and_looks() -> None:
         assert_type(await handle, list[int])
     assert_type(await handles[0].state(), State)
     assert_type(await handles[0].cancel(), CancelAnswer)
+    assert_type(await oq.requeue("id", delay="5m"), list[RequeueAnswer])
+    assert_type(await oq.requeue(state="failed", name="m:f", since="1h", dry_run=True), omniq.Acted)
+    assert_type(await oq.purge("low"), omniq.Purged)
     assert_type(await oq.get_task("id"), TaskInfo | None)
     assert_type(await oq.get_result("id"), TaskResult[Any] | None)
 

@@ -8,7 +8,7 @@ import omniq
 from omniq import Call, Handle, OmniQ, RetryPolicy, State, SyncTask, Unique
 from omniq.models.result import TaskResult
 from omniq.models.task import Task as TaskInfo
-from omniq.storage.records import CancelAnswer
+from omniq.storage.records import CancelAnswer, RequeueAnswer
 
 
 class Pool:
@@ -96,6 +96,9 @@ def waits_and_looks() -> None:
         assert_type(handle.result(), list[int])
     assert_type(handles[0].state(), State)
     assert_type(handles[0].cancel(), CancelAnswer)
+    assert_type(oq.requeue("id", delay="5m"), list[RequeueAnswer])
+    assert_type(oq.requeue(state="failed", name="m:f", since="1h", dry_run=True), omniq.Acted)
+    assert_type(oq.purge("low"), omniq.Purged)
     assert_type(oq.handle("id"), Handle[Any])
     assert_type(oq.get_task("id"), TaskInfo | None)
     assert_type(oq.get_result("id"), TaskResult[Any] | None)

@@ -40,6 +40,8 @@ async def options_are_checked() -> None:
     oq.task(on_success=add)  # wrong
     oq.worker(kind=1)  # wrong
     await oq.tasks(state=1)  # wrong
+    await oq.requeue(stat="failed")  # wrong
+    await oq.delete(["id"], queue="low")  # wrong
 
 
 async def results_are_checked(handle: AsyncHandle[int]) -> None:

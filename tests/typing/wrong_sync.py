@@ -68,6 +68,8 @@ def options_are_checked() -> None:
     oq.worker(threads=4)  # wrong
     oq.start_worker(concurrency="many")  # wrong
     oq.tasks(status="failed")  # wrong
+    oq.requeue(stat="failed")  # wrong
+    oq.delete(["id"], queue="low")  # wrong
 
 
 def results_are_checked(call: Call[int], handle: Handle[int | None]) -> None:

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from omniq.app import AsyncOmniQ
+    from omniq.client.acting import Acted, Purged
     from omniq.client.handles import AsyncHandle
     from omniq.client.options import RetryPolicy, Unique
     from omniq.client.queue import AsyncTaskQueue
     from omniq.client.results import AsyncResultStorage
     from omniq.client.tasks import AsyncTask, Task, task
+    from omniq.config.decided import Config
+    from omniq.config.logs import LoggingConfig
+    from omniq.config.resolve import ConfigProvider
     from omniq.errors import (
         AppClosed,
         BackendBroken,
@@ -72,15 +76,18 @@ if TYPE_CHECKING:
         SyncTask,
         TaskQueue,
     )
+    from omniq.worker.kinds import AsyncThreadWorker, ThreadWorker
     from omniq.worker.worker import AsyncWorker, Worker
 
 __all__ = (
+    "Acted",
     "AppClosed",
     "AsyncHandle",
     "AsyncOmniQ",
     "AsyncResultStorage",
     "AsyncTask",
     "AsyncTaskQueue",
+    "AsyncThreadWorker",
     "AsyncWorker",
     "BackendBroken",
     "BackendConflict",
@@ -89,8 +96,10 @@ __all__ = (
     "BadArguments",
     "Call",
     "CodecRefused",
+    "Config",
     "ConfigConflict",
     "ConfigError",
+    "ConfigProvider",
     "Context",
     "DeclarationError",
     "Discard",
@@ -101,6 +110,7 @@ __all__ = (
     "IdConflict",
     "InvalidName",
     "InvalidOption",
+    "LoggingConfig",
     "MustNotSuspend",
     "NaiveDatetime",
     "NoCurrentTask",
@@ -111,6 +121,7 @@ __all__ = (
     "ParentNotFound",
     "PayloadTooLarge",
     "PluginError",
+    "Purged",
     "ResultExpired",
     "ResultStorage",
     "ResultTimeout",
@@ -134,6 +145,7 @@ __all__ = (
     "TaskNotFound",
     "TaskQueue",
     "TaskSkipped",
+    "ThreadWorker",
     "Undecodable",
     "Unique",
     "UniqueConflict",
@@ -150,11 +162,15 @@ __all__ = (
 
 _HOMES = {
     "omniq.app": ("AsyncOmniQ",),
+    "omniq.client.acting": ("Acted", "Purged"),
     "omniq.client.handles": ("AsyncHandle",),
     "omniq.client.options": ("RetryPolicy", "Unique"),
     "omniq.client.queue": ("AsyncTaskQueue",),
     "omniq.client.results": ("AsyncResultStorage",),
     "omniq.client.tasks": ("AsyncTask", "Task", "task"),
+    "omniq.config.logs": ("LoggingConfig",),
+    "omniq.config.decided": ("Config",),
+    "omniq.config.resolve": ("ConfigProvider",),
     "omniq.errors": (
         "AppClosed",
         "BackendBroken",
@@ -210,6 +226,7 @@ _HOMES = {
     "omniq.models.call": ("Call",),
     "omniq.models.states": ("State",),
     "omniq.sync._generated": ("Handle", "OmniQ", "ResultStorage", "SyncTask", "TaskQueue"),
+    "omniq.worker.kinds": ("AsyncThreadWorker", "ThreadWorker"),
     "omniq.worker.worker": ("AsyncWorker", "Worker"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -13,17 +13,20 @@ from omniq.client.once import once
 from omniq.client.options import DeclareOptions, check_options
 from omniq.client.queue import AsyncTaskQueue, Page
 from omniq.client.tasks import AsyncDecorator, AsyncSender, AsyncTask, Coro, Task
+from omniq.client.verbs import AsyncVerbs
+from omniq.config.configured import Configured
 from omniq.config.resolve import Config, Places, places, resolve
 from omniq.functions import FunctionRegistry, task_name
 from omniq.models.call import Call
-from omniq.models.config import WorkerSettings
 from omniq.models.result import TaskResult
 from omniq.models.states import State
 from omniq.models.task import Task as TaskInfo
-from omniq.models.values import Duration, check_name, span
+from omniq.models.values import Duration, check_name
 from omniq.plugins.registry import registry
 from omniq.serialization.manager import SerializationManager
-from omniq.storage.records import CancelAnswer, DeleteAnswer, QueueStats, RequeueAnswer
+from omniq.storage.records import QueueStats
+from omniq.storage.tasks import BaseTaskQueue
+from omniq.worker.settings import settings_of
 from omniq.worker.worker import AsyncWorker, WorkerParts
 
 if TYPE_CHECKING:
@@ -44,12 +47,12 @@ else:  # 3.11 has no defaults of type variables; at run time none is needed
     S = TypeVar("S")
 
 
-class AsyncOmniQ(AsyncSender, Generic[S]):
+class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
     """An app: its tasks, its stores, its workers. Constructing touches nothing; the first use opens.
 
     Args:
         url: where everything lives: a URL, a plugin's name or a backend object. Without one, the `OMNIQ_*`
-            variables decide, else it is one SQLite file in BASE_DIR.
+            variables decide, then `omniq.yaml`, else it is one SQLite file in BASE_DIR.
         task_queue, result_storage: the same for one role.
         lifespan: an async context manager, run once per worker; its value is `current().state`.
     """
@@ -70,9 +73,19 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         self._entered = 0
         self.registry = FunctionRegistry()
 
+    @classmethod
+    def from_config(
+        cls, config: Config, *, lifespan: Callable[[], AbstractAsyncContextManager[S]] | None = None
+    ) -> Self:
+        """Make one from decided settings."""
+        app = cls(lifespan=lifespan)
+        app.__dict__["config"] = config
+        return app
+
     @once
     def config(self) -> Config:
-        """Every setting, from the arguments, the `OMNIQ_*` variables and the defaults; read at first use."""
+        """Every setting, from the arguments, the `OMNIQ_*` variables, `omniq.yaml` and the defaults; read at first
+        use."""
         url, task_queue, result_storage, project = self._where
         return resolve(backend=url, task_queue=task_queue, result_storage=result_storage, project=project)
 
@@ -225,18 +238,6 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
         """Count tasks by queue and state."""
         return await self.queue.stats(queues)
 
-    async def cancel(self, ids: str | Sequence[str]) -> list[CancelAnswer]:
-        """Cancel tasks: at once while they wait, by request while they run; one answer an id."""
-        return await self.queue.cancel(_listed(ids))
-
-    async def requeue(self, ids: str | Sequence[str], *, delay: Duration = 0) -> list[RequeueAnswer]:
-        """Put tasks that ended badly back to ready; one answer an id."""
-        return await self.queue.requeue(_listed(ids), delay=delay)
-
-    async def delete(self, ids: str | Sequence[str]) -> list[DeleteAnswer]:
-        """Remove finished tasks; one answer an id."""
-        return await self.queue.delete(_listed(ids))
-
     async def pause_queue(self, *queues: str) -> None:
         """Stop giving tasks of these queues to workers; what runs goes on."""
         await self.queue.set_paused([check_name("queue", one) for one in queues], True)
@@ -244,10 +245,6 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
     async def resume_queue(self, *queues: str) -> None:
         """Give tasks of these queues again."""
         await self.queue.set_paused([check_name("queue", one) for one in queues], False)
-
-    async def purge(self, queue: str) -> int:
-        """Cancel what waits in a queue and delete what has ended; give how many were deleted."""
-        return await self.queue.purge(check_name("queue", queue))
 
     def worker(
         self,
@@ -265,25 +262,15 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
                 those that the app's tasks name.
             concurrency: bodies at once, a kind.
         """
-        config = self.config
-        base = kind or config.worker
-        by_kind: dict[str, list[str]] = {}
-        named = queues if queues is not None else self._named_queues()
-        for queue in named:
-            chosen = named[queue] if isinstance(named, Mapping) else base
-            by_kind.setdefault(chosen, []).append(check_name("queue", queue))
-        settings = [
-            WorkerSettings(
-                kind=one,
-                concurrency=concurrency or config.concurrency_of(one),
-                queues=tuple(served),
-                lease=config.lease if lease is None else span(lease, "lease"),
-                shutdown_grace=(
-                    config.shutdown_grace if shutdown_grace is None else span(shutdown_grace, "shutdown_grace")
-                ),
-            )
-            for one, served in by_kind.items()
-        ]
+        settings = settings_of(
+            self.config,
+            self.registry,
+            kind=kind,
+            concurrency=concurrency,
+            queues=queues,
+            lease=lease,
+            shutdown_grace=shutdown_grace,
+        )
         return AsyncWorker(self._parts(), settings)
 
     async def start_worker(
@@ -326,9 +313,5 @@ class AsyncOmniQ(AsyncSender, Generic[S]):
             lifespan=self.lifespan,
         )
 
-    def _named_queues(self) -> list[str]:
-        return list(dict.fromkeys((*self.config.queues, "default", *sorted(self.registry.queues))))
-
-
-def _listed(ids: str | Sequence[str]) -> Sequence[str]:
-    return (ids,) if isinstance(ids, str) else ids
+    async def _open(self) -> BaseTaskQueue:
+        return (await self.queue.stores.here()).tasks

@@ -15,7 +15,7 @@ import importlib
 import inspect
 import logging
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from omniq.annotations import Check, Misfit, checker, hints_of
@@ -133,6 +133,24 @@ class FunctionRegistry:
         self._prefixes: set[str] = set()
         self.queues: set[str] = set()
         """The queues that declarations name: what a worker without a list serves, beside the default."""
+
+    @classmethod
+    def of(cls, tasks: Iterable[Callable[..., Any] | str]) -> FunctionRegistry:
+        """Make one of declared tasks, plain functions, and names of modules to vouch for.
+
+        Raises:
+            UnnamedTask: a function that no name leads to.
+        """
+        made = cls()
+        for one in tasks:
+            if isinstance(one, str):
+                made.allow(one)
+                continue
+            declared = getattr(one, "declared", None)  # a task has its name, its function and its options
+            made.add(task_name(one) if declared is None else one.name, getattr(one, "function", one))  # type: ignore[attr-defined]
+            if declared and "queue" in declared:
+                made.queues.add(declared["queue"])
+        return made
 
     def __contains__(self, name: object) -> bool:
         return name in self._functions

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import omniq
-from omniq import AsyncOmniQ, OmniQ, RetryPolicy, State, TaskCancelled, TaskFailed, TaskNotFound, Unique
+from omniq import AsyncOmniQ, OmniQ, Purged, RetryPolicy, State, TaskCancelled, TaskFailed, TaskNotFound, Unique
 from omniq.errors import (
     IdConflict,
     InvalidOption,
@@ -257,7 +257,7 @@ async def test_purge_leaves_an_empty_queue(app):
     handles = [await app.enqueue(add, n, n) for n in range(3)]
     await handles[0].cancel()
 
-    assert await app.purge("default") == 3
+    assert await app.purge("default") == Purged(cancelled=2, deleted=3, left=0)
     with pytest.raises(TaskNotFound):
         await handles[0].state()
 

@@ -2,24 +2,11 @@ import pytest
 
 from omniq.builtin.memory import MemoryBackend
 from omniq.config.resolve import places, resolve
-from omniq.errors import ConfigConflict, InvalidName, UnsupportedConfig
+from omniq.errors import ConfigConflict, InvalidName
 from omniq.models.values import SECOND
 from omniq.plugins.discovery import Discovery
 from omniq.plugins.provider import Provider, Role
 from omniq.plugins.registry import Registry
-
-
-@pytest.fixture
-def decide(tmp_path):
-    plugins = Registry(Discovery([]))
-    for name, schemes in (("redis", ("redis", "rediss")), ("postgres", ("postgresql",))):
-        plugins.register(Provider(name=name, factory="no:driver", schemes=schemes), Role.TASKS, Role.RESULTS)
-
-    def decide(environ=None, **given):
-        variables = {f"OMNIQ_{key}": value for key, value in (environ or {}).items()}
-        return resolve(environ=variables, folder=tmp_path, plugins=plugins, **given)
-
-    return decide
 
 
 def test_without_anything_given_tasks_and_results_are_in_one_sqlite_file(decide):
@@ -82,14 +69,6 @@ def test_a_backend_beside_a_task_queue_is_a_conflict(decide):
     assert str(caught.value) == (
         "the backend is 'redis://:***@a', but task_queue is 'redis://b'; remove one of the two"
     )
-
-
-@pytest.mark.parametrize("name", ["omniq.yaml", "omniq.yml"])
-def test_a_configuration_file_in_the_folder_is_refused_for_now(decide, tmp_path, name):
-    (tmp_path / name).write_text("project_name: shop\n")
-
-    with pytest.raises(UnsupportedConfig, match="cannot be read by this version"):
-        decide()
 
 
 def test_concurrency_is_the_kinds_own_unless_one_number_is_given(decide):

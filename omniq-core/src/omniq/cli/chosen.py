@@ -1,6 +1,6 @@
 """Where a command works: the global options, and the app that they choose.
 
-`-b`, `-p`, `-a` and `-o` are accepted before and after the verb; the later one wins. Whatever is chosen is
+`-b`, `-p`, `-c`, `-a` and `-o` are accepted before and after the verb; the later one wins. Whatever is chosen is
 named in the first line on stderr, with secrets masked, so that nobody pauses a queue on the wrong server.
 """
 
@@ -32,16 +32,18 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
         "-b", "--backend", metavar="URL", help="Where the tasks are, for example sqlite:///jobs.db; OMNIQ_BACKEND."
     ),
     click.option("-p", "--project", metavar="NAME", help="The project inside the backend; OMNIQ_PROJECT_NAME."),
+    click.option("-c", "--config", metavar="FILE", help="The configuration file; OMNIQ_CONFIG, else omniq.yaml here."),
     click.option("-a", "--app", metavar="MODULE:ATTR", help="The app whose backend and tasks to use; OMNIQ_APP."),
     click.option("-o", "--output", type=click.Choice([one.value for one in Format]), help="How data is written."),
 )
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
-    """What the options say; None where they are silent, and OMNIQ_* decides."""
+    """What the options say; None where they are silent, and OMNIQ_* or omniq.yaml decides."""
 
     backend: str | None = None
     project: str | None = None
+    config: str | None = None
     app: str | None = None
     output: str | None = None
 
@@ -54,30 +56,38 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
         mine = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
         return msgspec.structs.replace(earlier, **mine)
 
-    def open(self) -> AsyncOmniQ[Any]:
-        """Make the app that the options choose, touching nothing yet, and name it on stderr.
+    def choose(self) -> AsyncOmniQ[Any]:
+        """Make the app that the options choose, touching nothing yet.
 
         Raises:
             click.UsageError: APP and an option name two places.
         """
-        if self.app is None:
-            app: AsyncOmniQ[Any] = AsyncOmniQ(self.backend, project=self.project)
-            origin = "-b" if self.backend else _origin()
-        else:
-            app = self._load(self.app)
-            origin = self.app
+        if self.config is not None:  # for every app that reads its settings here, and for children
+            os.environ["OMNIQ_CONFIG"] = self.config
+        return AsyncOmniQ(self.backend, project=self.project) if self.app is None else self._load(self.app)
+
+    def open(self) -> AsyncOmniQ[Any]:
+        """Make the app that the options choose, touching nothing yet, and name it on stderr; raises as `choose`."""
+        app = self.choose()
         kind, place = app.queue.store.name, app.describe()
         shown = place if place.startswith(kind) else f"{kind} {place}"
+        origin = self.app or ("-b" if self.backend else app.config.origins["TASKS"].removeprefix("environment "))
         note(f"omniq: {shown}, project {app.config.project} (from {origin})")
         return app
 
     def run(self, work: Callable[[AsyncOmniQ[Any]], Awaitable[T]]) -> T:
-        """Open what is chosen, do the work on its async face, close it.
+        """Name what is chosen, then do the work `on` it."""
+        return self.on(self.open(), work)
+
+    def on(self, app: AsyncOmniQ[Any], work: Callable[[AsyncOmniQ[Any]], Awaitable[T]]) -> T:
+        """Open an app, do the work on its async face, close it.
+
+        A question to the person stands between two of these, never inside: a running loop would keep Ctrl-C
+        from the prompt.
 
         Raises:
             StoreUnavailable: a file that is not there; to make one by a slip of the pen would hide the slip.
         """
-        app = self.open()
         place = app.describe()
         if place.startswith("/") and not Path(place).exists():
             raise StoreUnavailable(f"{place} does not exist; the first enqueue or worker makes it")
@@ -120,10 +130,6 @@ def point_at(url: str) -> None:
     os.environ["OMNIQ_BACKEND"] = url
 
 
-def _origin() -> str:
-    return next((name for name in _PLACES if os.environ.get(name)), "the default")
-
-
 def global_options(function: Command) -> Command:
     """Give a command the options that stand before and after every verb."""
     return functools.reduce(lambda made, option: option(made), reversed(_OPTIONS), function)
@@ -141,11 +147,12 @@ def common(function: Callable[Concatenate[Chosen, P], T]) -> Callable[..., T]:
         *args: Any,
         backend: str | None,
         project: str | None,
+        config: str | None,
         app: str | None,
         output: str | None,
         **kwargs: Any,
     ) -> T:
-        here = Chosen(backend=backend, project=project, app=app, output=output)
+        here = Chosen(backend=backend, project=project, config=config, app=app, output=output)
         chosen = here.over(context.find_object(Chosen) or Chosen())
         if chosen.app is None and chosen.backend is None:
             chosen = msgspec.structs.replace(chosen, app=os.environ.get("OMNIQ_APP") or None)

@@ -19,10 +19,11 @@ from omniq.errors import OmniQError, StoreUnavailable
 __all__ = ("cli", "main")
 
 _COMMANDS = {
+    "config": ("config", "Show the settings and where each comes from."),
     "demo": ("demo", "See the main job done on real files, with a worker killed half way."),
     "plugins": ("plugins", "List the backends and worker kinds that are installed."),
-    "queues": ("queues", "Count, pause and resume queues."),
-    "tasks": ("tasks", "List, show and cancel tasks."),
+    "queues": ("queues", "Count, pause, resume and purge queues."),
+    "tasks": ("tasks", "List, show, cancel, requeue and delete tasks."),
     "worker": ("worker", "Run the tasks of an app until stopped."),
 }
 """The verb, its module beside this one (which holds a `command`), and its line in the help."""
@@ -43,6 +44,8 @@ class _Verbs(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):  # from the table: help imports no command
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(int(code)), code.meaning) for code in Exit])
 
 
 @click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,10 +55,7 @@ class _Verbs(click.Group):
 def cli(context: click.Context, /, **options: Any) -> None:
     """A task queue: one file and no server, then any scale by URL.
 
-    Without -b or -a, OMNIQ_BACKEND decides, else it is SQLite in .omniq/ of the working folder.
-
-    Exit codes: 0 done, 1 unexpected or declined, 2 wrong usage or configuration, 3 not found, 5 timeout,
-    69 backend unreachable, 75 busy, 130 and 143 stopped by a signal with tasks let go.
+    Without -b or -a, OMNIQ_BACKEND decides, then omniq.yaml, else it is SQLite in .omniq/ of the working folder.
     """
     context.obj = Chosen(**options)
 

@@ -16,7 +16,6 @@ import click
 from omniq import AsyncOmniQ
 from omniq.cli.chosen import Chosen, common
 from omniq.cli.exits import Exit
-from omniq.cli.logs import show_logs
 from omniq.cli.output import note
 from omniq.models.values import SECOND, span, span_text
 
@@ -48,7 +47,6 @@ def command(
     if chosen.app is None:
         raise click.UsageError("name the app to work for: omniq worker MODULE:ATTRIBUTE, for example app:oq")
     sys.setswitchinterval(SWITCH_INTERVAL)
-    show_logs()
     options = {
         "queues": [name.strip() for name in queues.split(",") if name.strip()] if queues else None,
         "concurrency": concurrency,
@@ -56,6 +54,7 @@ def command(
         "lease": None if lease is None else span(lease, "--lease") / SECOND,
     }
     app = chosen.open()
+    app.config.logging.configure()
     context.exit(asyncio.run(_work(app, {name: value for name, value in options.items() if value is not None})))
 
 

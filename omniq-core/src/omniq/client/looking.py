@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TypedDict
 
 import msgspec
 
@@ -13,7 +14,7 @@ from omniq.models.task import Task
 from omniq.models.values import Duration, Micros, at_micros, span, to_datetime
 from omniq.storage.records import TaskRecord, Where
 
-__all__ = ("Filter", "as_task", "where")
+__all__ = ("Filter", "Which", "as_task", "where")
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +25,16 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     tag: str | None = None
     since: datetime | Duration | None = None
+
+
+class Which(TypedDict, total=False):
+    """A `Filter` as keywords, for the type checker."""
+
+    state: State | str | Iterable[State | str] | None
+    queue: str | None
+    name: str | None
+    tag: str | None
+    since: datetime | Duration | None
 
 
 def where(which: Filter, now: Micros) -> Where:

@@ -12,26 +12,23 @@ import msgspec
 from omniq.client.handles import AsyncHandle
 from omniq.client.looking import Filter, as_task, where
 from omniq.client.options import Defaults, check_options, resolve
+from omniq.client.queue_options import QueueOptions, options_of_queues
 from omniq.client.results import AsyncResultStorage
-from omniq.client.stores import Stores, serializer_of
+from omniq.client.stores import Stores
+from omniq.client.verbs import AsyncVerbs
+from omniq.config.configured import Configured, serializer_of
 from omniq.config.resolve import Config, Places, places
-from omniq.config.resolve import resolve as resolve_config
 from omniq.direct import is_direct
 from omniq.errors import IdConflict, NotSupported, StoreUnavailable, UniqueConflict
 from omniq.models.call import Call
-from omniq.models.states import State
 from omniq.models.task import Task as TaskInfo
-from omniq.models.values import Duration, span
 from omniq.packing import Enqueue, pack
 from omniq.serialization.manager import SerializationManager
 from omniq.storage.records import (
-    CancelAnswer,
-    DeleteAnswer,
     EnqueueAnswer,
     NewTask,
     QueueStats,
     Refusal,
-    RequeueAnswer,
 )
 from omniq.storage.tasks import BaseTaskQueue
 
@@ -40,7 +37,6 @@ __all__ = ("AsyncTaskQueue", "Page")
 AMBIGUOUS_FOR = 300.0
 """Seconds for which an enqueue of unknown outcome is repeated: less than a tombstone is kept."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
-PURGE_PAGE = 500
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -53,7 +49,7 @@ class Page(msgspec.Struct, frozen=True):
         return iter(self.items)
 
 
-class AsyncTaskQueue:
+class AsyncTaskQueue(AsyncVerbs, Configured):
     """One project's tasks in one store. Opening is lazy: every verb opens what it needs."""
 
     def __init__(
@@ -63,22 +59,14 @@ class AsyncTaskQueue:
         *,
         project: str = "default",
         defaults: Defaults | None = None,
+        queue_options: QueueOptions | None = None,
     ) -> None:
         self.stores = stores
         self.serializer = serializer
         self.project = project
         self.results = AsyncResultStorage(stores, serializer)
         self._defaults = defaults or Defaults()
-
-    @classmethod
-    def from_backend(cls, backend: object, *, project: str | None = None) -> Self:
-        """Make one that stands alone: on a URL, a plugin's name or a backend object."""
-        return cls.from_config(resolve_config(backend=backend, project=project))
-
-    @classmethod
-    def from_env(cls) -> Self:
-        """Make one that stands alone, where the `OMNIQ_*` variables say."""
-        return cls.from_config(resolve_config())
+        self._queue_options = queue_options
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -88,7 +76,13 @@ class AsyncTaskQueue:
     @classmethod
     def on(cls, backends: Places, config: Config) -> Self:
         """Make one on backends that others use too."""
-        return cls(Stores.of(backends), serializer_of(backends), project=config.project, defaults=Defaults.of(config))
+        return cls(
+            Stores.of(backends),
+            serializer_of(backends, config),
+            project=config.project,
+            defaults=Defaults.of(config),
+            queue_options=options_of_queues(config),
+        )
 
     @property
     def store(self) -> BaseTaskQueue:
@@ -124,7 +118,8 @@ class AsyncTaskQueue:
         tasks, options = [], []
         for call in calls:
             check_options(call.options, lambda: self.store.name)
-            resolved = resolve(call.options, self._defaults)
+            given = call.options if self._queue_options is None else self._queue_options.under(call.options)
+            resolved = resolve(given, self._defaults)
             options.append(resolved)
             tasks.append(pack(call.name, call.args, call.kwargs, resolved, self.serializer, self.project))
         answers = await self._write(tasks, fresh=all(one.id is None for one in options))
@@ -177,38 +172,9 @@ class AsyncTaskQueue:
         """Count tasks by queue and state."""
         return await (await self._open()).stats(queues)
 
-    async def cancel(self, ids: Sequence[str]) -> list[CancelAnswer]:
-        """Cancel tasks; one answer an id."""
-        return await (await self._open()).cancel(ids)
-
-    async def requeue(self, ids: Sequence[str], *, delay: Duration = 0) -> list[RequeueAnswer]:
-        """Put tasks that ended badly back to ready; one answer an id."""
-        return await (await self._open()).requeue(ids, delay=span(delay, "delay"))
-
-    async def delete(self, ids: Sequence[str]) -> list[DeleteAnswer]:
-        """Remove finished tasks; one answer an id."""
-        return await (await self._open()).delete(ids)
-
     async def set_paused(self, queues: Sequence[str], on: bool) -> None:
         """Pause or resume queues."""
         await (await self._open()).set_paused(queues, on)
-
-    async def purge(self, queue: str) -> int:
-        """Cancel what waits in a queue and delete what has ended; give how many were deleted."""
-        store = await self._open()
-        for state in (State.READY, State.WAITING):
-            which = where(Filter(queue=queue, state=state), 0)
-            while page := (await store.list(which, limit=PURGE_PAGE)).items:
-                await store.cancel([record.id for record in page])
-        deleted, after = 0, None
-        while True:
-            found = await store.list(where(Filter(queue=queue), 0), limit=PURGE_PAGE, after=after)
-            ended = [record.id for record in found.items if record.state.terminal]
-            answers = await store.delete(ended) if ended else []
-            deleted += sum(answer is DeleteAnswer.DELETED for answer in answers)
-            after = found.next
-            if after is None:
-                return deleted
 
     async def _open(self) -> BaseTaskQueue:
         return (await self.stores.here()).tasks

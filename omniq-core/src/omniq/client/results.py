@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
-from omniq.client.stores import Stores, serializer_of
-from omniq.config.resolve import Config, places, resolve
+from omniq.client.stores import Stores
+from omniq.config.configured import Configured, serializer_of
+from omniq.config.resolve import Config, places
 from omniq.direct import NeedsLoop, is_direct
 from omniq.errors import (
     OutcomeError,
@@ -39,7 +40,7 @@ PAUSE = 0.2
 _NO_VALUE = {State.CANCELLED: TaskCancelled, State.EXPIRED: TaskExpired, State.SKIPPED: TaskSkipped}
 
 
-class AsyncResultStorage:
+class AsyncResultStorage(Configured):
     """Reads results of one project: from the task store, or from a result store beside it.
 
     A reader follows the fence that the task record names, so a lost attempt's value is never served.
@@ -50,20 +51,10 @@ class AsyncResultStorage:
         self._serializer = serializer
 
     @classmethod
-    def from_backend(cls, backend: object, *, project: str | None = None) -> Self:
-        """Make one that stands alone: on a URL, a plugin's name or a backend object."""
-        return cls.from_config(resolve(backend=backend, project=project))
-
-    @classmethod
-    def from_env(cls) -> Self:
-        """Make one that stands alone, where the `OMNIQ_*` variables say."""
-        return cls.from_config(resolve())
-
-    @classmethod
     def from_config(cls, config: Config) -> Self:
         """Make one that stands alone, from decided settings."""
         backends = places(config)
-        return cls(Stores.of(backends), serializer_of(backends))
+        return cls(Stores.of(backends), serializer_of(backends, config))
 
     async def open(self) -> None:
         """Open what is read from now instead of at the first use."""

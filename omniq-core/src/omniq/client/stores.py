@@ -17,12 +17,11 @@ from weakref import WeakKeyDictionary, WeakSet
 from omniq.config.resolve import Places
 from omniq.direct import drive
 from omniq.errors import OmniQError
-from omniq.serialization.manager import SerializationManager
 from omniq.storage.base import Feature
 from omniq.storage.results import BaseResultStorage
 from omniq.storage.tasks import BaseTaskQueue
 
-__all__ = ("Handles", "Stores", "serializer_of")
+__all__ = ("Handles", "Stores")
 
 
 class Handles(NamedTuple):
@@ -90,11 +89,6 @@ class Stores:
             await _open_all(handles)
             self._open[place] = handles
             return handles
-
-
-def serializer_of(places: Places) -> SerializationManager:
-    """Give the codecs that may be accepted there: dill only where the store is private to its user."""
-    return SerializationManager(accept_dill=bool(getattr(places.tasks, "private", False)))
 
 
 async def _open_all(handles: Handles) -> None:

@@ -10,17 +10,25 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from omniq.config import settings
+from omniq.config import checks
 from omniq.errors import ConfigError, InvalidName, InvalidOption, UnsupportedConfig
 from omniq.models.url import mask
-from omniq.models.values import Micros, check_name, span
+from omniq.models.values import Micros, span
 
 __all__ = ("PREFIX", "READERS", "read_environment")
 
 PREFIX = "OMNIQ_"
 
-_ELSEWHERE = frozenset({"APP", "PLUGINS"})
-"""Read where they are used: the app of the command line, and the allow-list of plugins."""
+_ELSEWHERE = frozenset({"APP", "CONFIG", "PLUGINS"})
+"""Read where they are used: the command line's app, the configuration file, the allow-list of plugins."""
+
+_LATER = {
+    "EVENT_STORAGE_TYPE": "events are not stored yet",
+    "EVENT_STORAGE_URL": "events are not stored yet",
+    "FSSPEC_URI": "there is no file store yet",
+    "GEVENT_WORKERS": "there is no gevent kind yet",
+    "PROCESS_WORKERS": "there is no process kind yet",
+}
 
 
 def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -28,15 +36,15 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
     Raises:
         ConfigError: a variable with our prefix is unknown, or its value is malformed.
-        UnsupportedConfig: OMNIQ_CONFIG is set.
+        UnsupportedConfig: a variable is for something that this version does not have.
     """
     given: dict[str, Any] = {}
     for variable, text in sorted(environ.items()):
         key = variable.removeprefix(PREFIX)
         if key == variable or key in _ELSEWHERE or not text.strip():
             continue
-        if key == "CONFIG":
-            raise UnsupportedConfig(f"{variable}={text}", f"unset it and give {PREFIX}* variables or arguments instead")
+        if key in _LATER:
+            raise UnsupportedConfig(variable, f"unset it: {_LATER[key]}")
         reader = READERS.get(key)
         if reader is None:
             close = difflib.get_close_matches(key, [*READERS, *_ELSEWHERE], n=1)
@@ -54,12 +62,33 @@ def _text(text: str) -> str:
     return text
 
 
-def _project(text: str) -> str:
-    return check_name("project", text)
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\s,]+", text)
 
 
 def _queues(text: str) -> tuple[str, ...]:
-    return tuple(check_name("queue", name) for name in re.findall(r"[^\s,]+", text))
+    return checks.queues(_words(text))
+
+
+def _components(text: str) -> dict[str, str]:
+    pairs = [word.partition("=") for word in _words(text)]
+    if not all(sign for _, sign, _ in pairs):
+        raise ValueError("write COMPONENT=LEVEL with commas between, for example worker=DEBUG")
+    return checks.components({name: level for name, _, level in pairs})
+
+
+def _codecs(text: str) -> tuple[str, ...]:
+    return checks.codecs(_words(text))
+
+
+def _required(text: str) -> tuple[str, ...]:
+    return tuple(text.split())  # a comma stands between bounds
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("true", "false", "1", "0"):
+        raise ValueError("write true or false")
+    return text.lower() in ("true", "1")
 
 
 def _count(text: str) -> int:
@@ -92,15 +121,9 @@ def _optional(text: str) -> Micros | None:
     return None if text.lower() == "none" else _duration(text)
 
 
-def _level(text: str) -> str:
-    if text.upper() not in settings.LOG_LEVELS:
-        raise ValueError(f"write one of {', '.join(settings.LOG_LEVELS)}")
-    return text.upper()
-
-
 READERS: dict[str, Callable[[str], Any]] = {
     "BASE_DIR": _text,
-    "PROJECT_NAME": _project,
+    "PROJECT_NAME": checks.project,
     "BACKEND": _text,
     "TASK_QUEUE_TYPE": _text,
     "TASK_QUEUE_URL": _text,
@@ -118,6 +141,11 @@ READERS: dict[str, Callable[[str], Any]] = {
     "RETRY_ATTEMPTS": _whole,
     "RETRY_DELAY": _duration,
     "RESULT_TTL": _duration,
-    "LOG_LEVEL": _level,
+    "LOG_LEVEL": checks.level,
+    "DISABLE_LOGGING": _flag,
+    "COMPONENT_LOG_LEVELS": _components,
+    "LOGGING__FORMAT": checks.log_format,
+    "SERIALIZATION__ALLOW": _codecs,
+    "PLUGINS__REQUIRED": _required,
 }
 """How each setting is read from text; a test holds the names equal to the constants."""

@@ -1,4 +1,4 @@
-"""One answer for each setting: an explicit argument, else the environment, else the default.
+"""One answer for each setting: an explicit argument, else the environment, else the file or dict, else the default.
 
 Invariant: nothing is opened or created here and no driver is imported; afterwards no two settings contradict
 each other.
@@ -15,53 +15,125 @@ from urllib.parse import quote
 import msgspec
 
 from omniq.config import settings
+from omniq.config.decided import FIELDS, Config
 from omniq.config.env import PREFIX, READERS, read_environment
-from omniq.errors import ConfigConflict, UnsupportedConfig
-from omniq.models.url import mask, scheme_of
-from omniq.models.values import Micros, check_name
+from omniq.config.file import find_file, load_file
+from omniq.config.logs import LoggingConfig
+from omniq.config.place import Level, Place, decide, selected, url_of
+from omniq.config.required import check_required
+from omniq.config.said import Said, read_document
+from omniq.errors import ConfigConflict, ConfigError, PluginError
+from omniq.models.url import mask
+from omniq.models.values import check_name
 from omniq.plugins.provider import Role
 from omniq.plugins.registry import Backend, Registry, registry
 
-__all__ = ("Config", "Places", "places", "resolve")
-
-_FILES = ("omniq.yaml", "omniq.yml")
+__all__ = ("Config", "ConfigProvider", "Places", "places", "resolve")
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """Every setting, decided. Durations are microseconds.
+class ConfigProvider:
+    """Loads, merges and validates settings; each `Config` that it gives says where every value comes from.
 
-    `tasks` and `results` are what `registry.backend` takes: a URL, a name or an object. `results` is None
-    where results stay with the tasks. `origins` says for each setting where its value comes from.
+    Args:
+        file: the configuration file. Default: OMNIQ_CONFIG, else omniq.yaml in the working directory if it
+            is there.
+        document: the same as a dict, in the place of any file.
+        environ, folder: stand for the process's own environment and working directory.
     """
 
-    project: str
-    base_dir: str
-    tasks: Any
-    results: Any
-    worker: str
-    max_workers: int
-    thread_workers: int
-    concurrency: int | None
-    queues: tuple[str, ...]
-    lease: Micros
-    shutdown_grace: Micros
-    timeout: Micros | None
-    ttl: Micros | None
-    retries: int
-    retry_delay: Micros
-    result_ttl: Micros
-    log_level: str
-    origins: dict[str, str]
+    def __init__(
+        self,
+        *,
+        file: str | Path | None = None,
+        document: Mapping[str, Any] | None = None,
+        environ: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        plugins: Registry = registry,
+    ) -> None:
+        self._file = file
+        self._document = document
+        self._environ = os.environ if environ is None else environ
+        self._folder = folder
+        self._plugins = plugins
 
-    def concurrency_of(self, kind: str) -> int:
-        """Say how many bodies a worker of this kind runs at once unless told otherwise."""
-        if self.concurrency is not None:
-            return self.concurrency
-        return self.thread_workers if kind == "thread" else self.max_workers
+    def config(
+        self,
+        *,
+        backend: object = None,
+        task_queue: object = None,
+        result_storage: object = None,
+        project: str | None = None,
+    ) -> Config:
+        """Decide every setting; an argument that is None is not given. Raises as `resolve`."""
+        if backend is not None and task_queue is not None:
+            raise ConfigConflict(f"the backend is {_named(backend)}", f"task_queue is {_named(task_queue)}")
+        given = read_environment(self._environ)
+        said = self._said()
+        values, origins = _merged(given, said)
+        if project is not None:
+            values["PROJECT_NAME"], origins["PROJECT_NAME"] = check_name("project", project), "argument"
+        arguments = Level(*(None if one is None else Place(one, "argument") for one in (
+            backend, task_queue, result_storage,
+        )))  # fmt: skip
+        default = Level(backend=Place(_default_url(values["BASE_DIR"]), "default"))
+        tasks, results = decide([arguments, self._from_environment(given), self._from_document(said), default])
+        origins["TASKS"], origins["RESULTS"] = tasks.origin, results.origin
+        origins |= {f"QUEUES.{queue}": f"{said.source} queues.{queue}" for queue in said.queues}
+        self._check(values, origins, said)
+        return Config(
+            tasks=_placed(tasks.what, values["BASE_DIR"]),
+            results=_placed(results.what, values["BASE_DIR"]),
+            queues=tuple(dict.fromkeys((*values["WORKER__QUEUES"], *said.queues))),
+            queue_options={queue: options for queue, options in said.queues.items() if options},
+            logging=LoggingConfig(
+                level=values["LOG_LEVEL"],
+                format=values["LOGGING__FORMAT"],
+                components=values["COMPONENT_LOG_LEVELS"],
+                disabled=values["DISABLE_LOGGING"],
+            ),
+            **{field: values[key] for field, key in FIELDS.items()},
+            origins=origins,
+        )
 
-    def __repr__(self) -> str:
-        shown = (f"{name}={_shown(getattr(self, name))}" for name in self.__struct_fields__ if name != "origins")
-        return f"Config({', '.join(shown)})"
+    def _said(self) -> Said:
+        if self._document is not None:
+            return read_document(self._document, "the dict")
+        file = self._file or self._environ.get(f"{PREFIX}CONFIG", "").strip() or None
+        path = find_file(self._folder or Path.cwd()) if file is None else Path(file).expanduser()
+        return Said() if path is None else read_document(load_file(path), str(path))
+
+    def _from_environment(self, given: Mapping[str, Any]) -> Level:
+        def place(key: str, role: Role) -> Place | None:
+            names = f"{PREFIX}{key}_TYPE", f"{PREFIX}{key}_URL"
+            what = url_of(given.get(f"{key}_TYPE"), given.get(f"{key}_URL"), names, role, self._plugins)
+            return None if what is None else Place(what, f"environment {PREFIX}{key}_*")
+
+        backend = given.get("BACKEND")
+        return Level(
+            backend=None if backend is None else Place(backend, f"environment {PREFIX}BACKEND"),
+            tasks=place("TASK_QUEUE", Role.TASKS),
+            results=place("RESULT_STORAGE", Role.RESULTS),
+        )
+
+    def _from_document(self, said: Said) -> Level:
+        def place(key: str, role: Role) -> Place | None:
+            if key not in said.places:
+                return None
+            what = selected(said.places[key], key, role, self._plugins)
+            return None if what is None else Place(what, f"{said.source} {key}")
+
+        return Level(
+            place("backend", Role.TASKS), place("task_queue", Role.TASKS), place("result_storage", Role.RESULTS)
+        )
+
+    def _check(self, values: Mapping[str, Any], origins: Mapping[str, str], said: Said) -> None:
+        """Refuse what could not work later: a worker kind that nobody has, a distribution that is missing."""
+        check_required(values["PLUGINS__REQUIRED"], origins["PLUGINS__REQUIRED"])
+        if "DEFAULT_WORKER" in said.values:
+            try:
+                self._plugins.provider(said.values["DEFAULT_WORKER"], Role.WORKER)
+            except PluginError as error:
+                raise ConfigError(f"worker.type in {said.source}: {error}") from None
 
 
 def resolve(
@@ -70,6 +142,8 @@ def resolve(
     task_queue: object = None,
     result_storage: object = None,
     project: str | None = None,
+    file: str | Path | None = None,
+    document: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
     plugins: Registry = registry,
@@ -77,56 +151,15 @@ def resolve(
     """Decide every setting; an argument that is None is not given.
 
     `backend` is for tasks and results, `task_queue` and `result_storage` for one of them; results that nobody
-    gave a place stay with the tasks. `environ` and `folder` stand for the process's own.
+    gave a place stay with the tasks. The rest is as in `ConfigProvider`.
 
     Raises:
-        ConfigError: a variable is unknown or malformed.
-        ConfigConflict: a type and a URL disagree, or `backend` and `task_queue` are both given.
-        UnsupportedConfig: OMNIQ_CONFIG or an omniq.yaml is there.
+        ConfigError: a variable or key is unknown or malformed, or a file cannot be read.
+        ConfigConflict: a type and a URL disagree, or two settings exclude each other.
+        UnsupportedConfig: a setting is for something that this version does not have.
     """
-    for name in _FILES:
-        if (file := (folder or Path.cwd()) / name).exists():
-            raise UnsupportedConfig(str(file), f"move it away and give {PREFIX}* variables or arguments instead")
-    given = read_environment(os.environ if environ is None else environ)
-    values = {key: given.get(key, getattr(settings, key)) for key in READERS}
-    origins = {key: f"environment {PREFIX}{key}" if key in given else "default" for key in READERS}
-    if project is not None:
-        values["PROJECT_NAME"], origins["PROJECT_NAME"] = check_name("project", project), "argument"
-
-    if backend is not None and task_queue is not None:
-        raise ConfigConflict(f"the backend is {_named(backend)}", f"task_queue is {_named(task_queue)}")
-    env_backend = given.get("BACKEND"), f"environment {PREFIX}BACKEND"
-    env_tasks = _typed("TASK_QUEUE", Role.TASKS, given, plugins), f"environment {PREFIX}TASK_QUEUE_*"
-    env_results = _typed("RESULT_STORAGE", Role.RESULTS, given, plugins), f"environment {PREFIX}RESULT_STORAGE_*"
-    told = backend if backend is not None else task_queue
-    default = _default_url(values["BASE_DIR"]), "default"
-    tasks, origin = _first((told, "argument"), env_tasks, env_backend, default)
-    choices = [(result_storage, "argument")]
-    if backend is None:
-        choices.append(env_results)
-    if told is None and env_tasks[0] is not None:  # a backend is for both, so it still has the results
-        choices.append(env_backend)
-    results, results_origin = _first(*choices, (None, "with the tasks"))
-    return Config(
-        project=values["PROJECT_NAME"],
-        base_dir=values["BASE_DIR"],
-        tasks=_placed(tasks, values["BASE_DIR"]),
-        results=_placed(results, values["BASE_DIR"]),
-        worker=values["DEFAULT_WORKER"],
-        max_workers=values["MAX_WORKERS"],
-        thread_workers=values["THREAD_WORKERS"],
-        concurrency=values["WORKER__CONCURRENCY"],
-        queues=values["WORKER__QUEUES"],
-        lease=values["WORKER__LEASE"],
-        shutdown_grace=values["WORKER__SHUTDOWN_GRACE"],
-        timeout=values["TASK_TIMEOUT"],
-        ttl=values["TASK_TTL"],
-        retries=values["RETRY_ATTEMPTS"],
-        retry_delay=values["RETRY_DELAY"],
-        result_ttl=values["RESULT_TTL"],
-        log_level=values["LOG_LEVEL"],
-        origins={**origins, "TASKS": origin, "RESULTS": results_origin},
-    )
+    provider = ConfigProvider(file=file, document=document, environ=environ, folder=folder, plugins=plugins)
+    return provider.config(backend=backend, task_queue=task_queue, result_storage=result_storage, project=project)
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,24 +178,17 @@ def places(config: Config, plugins: Registry = registry) -> Places:
     )
 
 
-def _first(*choices: tuple[Any, str]) -> tuple[Any, str]:
-    for value, origin in choices[:-1]:
-        if value is not None:
-            return value, origin
-    return choices[-1]
-
-
-def _typed(key: str, role: Role, given: Mapping[str, Any], plugins: Registry) -> str | None:
-    """Join a type and a URL of the environment into what selects the backend."""
-    kind, url = given.get(f"{key}_TYPE"), given.get(f"{key}_URL")
-    if kind is None or url is None:
-        return kind or url
-    provider = plugins.provider(kind, role)
-    scheme = scheme_of(url)
-    if scheme not in (provider.name, *provider.schemes):
-        raise ConfigConflict(f"{PREFIX}{key}_TYPE={kind}", f"{PREFIX}{key}_URL starts with {scheme or mask(url)}://")
-    distribution = kind.rpartition(":")[0]
-    return f"{distribution}:{url}" if distribution else url
+def _merged(given: Mapping[str, Any], said: Said) -> tuple[dict[str, Any], dict[str, str]]:
+    """Join the environment, a document and the defaults, key by key."""
+    values, origins = {}, {}
+    for key in READERS:
+        if key in given:
+            values[key], origins[key] = given[key], f"environment {PREFIX}{key}"
+        elif key in said.values:
+            values[key], origins[key] = said.values[key], f"{said.source} {said.paths[key]}"
+        else:
+            values[key], origins[key] = getattr(settings, key), "default"
+    return values, origins
 
 
 def _default_url(base_dir: str) -> str:
@@ -174,9 +200,5 @@ def _placed(what: Any, base_dir: str) -> Any:
     return _default_url(base_dir) if what == "sqlite" else what
 
 
-def _shown(value: object) -> str:
-    return repr(mask(value)) if isinstance(value, str) else repr(value)
-
-
 def _named(value: object) -> str:
-    return _shown(value) if isinstance(value, str) else type(value).__name__
+    return repr(mask(value)) if isinstance(value, str) else type(value).__name__

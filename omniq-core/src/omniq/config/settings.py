@@ -10,16 +10,23 @@ from omniq.models.values import DAY, SECOND, Micros
 __all__ = (
     "BACKEND",
     "BASE_DIR",
+    "CODECS",
+    "COMPONENT_LOG_LEVELS",
     "DEFAULT_WORKER",
+    "DISABLE_LOGGING",
+    "LOGGING__FORMAT",
+    "LOG_FORMATS",
     "LOG_LEVEL",
     "LOG_LEVELS",
     "MAX_WORKERS",
+    "PLUGINS__REQUIRED",
     "PROJECT_NAME",
     "RESULT_STORAGE_TYPE",
     "RESULT_STORAGE_URL",
     "RESULT_TTL",
     "RETRY_ATTEMPTS",
     "RETRY_DELAY",
+    "SERIALIZATION__ALLOW",
     "TASK_QUEUE_TYPE",
     "TASK_QUEUE_URL",
     "TASK_TIMEOUT",
@@ -65,3 +72,14 @@ RESULT_TTL: Micros = DAY
 
 LOG_LEVELS: tuple[str, ...] = ("DEBUG", "INFO", "WARNING", "ERROR", "DISABLED")
 LOG_LEVEL: str = "INFO"
+DISABLE_LOGGING: bool = False
+COMPONENT_LOG_LEVELS: dict[str, str] = {}
+"""By the part of a logger's name behind `omniq.`; written `worker=DEBUG,functions=ERROR`."""
+LOG_FORMATS: tuple[str, ...] = ("text", "json")
+LOGGING__FORMAT: str = "text"
+
+CODECS: tuple[str, ...] = ("msgspec", "dill")
+SERIALIZATION__ALLOW: tuple[str, ...] = ()
+"""Codecs that are written and read; none named means msgspec, and dill where the store is private."""
+PLUGINS__REQUIRED: tuple[str, ...] = ()
+"""Distributions that must be there, with bounds such as `omniq-sqlite>=0.1`."""

@@ -13,7 +13,7 @@ import msgspec
 
 from omniq.errors import InvalidOption
 
-__all__ = ("StoreUrl", "looks_like_url", "mask", "parse_url", "scheme_of")
+__all__ = ("MASK", "StoreUrl", "looks_like_url", "mask", "parse_url", "scheme_of")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _SECRET_KEYS = re.compile(r"(?i)((?:^|[?&;])(?:[a-z0-9_.-]*(?:password|passwd|secret|token|key))=)[^&#;]*")

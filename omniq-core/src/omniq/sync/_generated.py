@@ -8,12 +8,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
 from omniq.app import AsyncOmniQ
+from omniq.client.acting import Acted, Purged
 from omniq.client.handles import AsyncHandle
 from omniq.client.looking import Filter
 from omniq.client.options import DeclareOptions, TaskOptions
 from omniq.client.queue import AsyncTaskQueue, Page
 from omniq.client.results import AsyncResultStorage
 from omniq.client.tasks import AsyncSender, AsyncTask, Coro, Task
+from omniq.client.verbs import AsyncVerbs
+from omniq.config.configured import Configured
 from omniq.config.resolve import Config
 from omniq.models.call import Call
 from omniq.models.result import TaskResult
@@ -27,7 +30,9 @@ from omniq.worker.worker import Worker
 if TYPE_CHECKING:
     from typing import Unpack
 
-__all__ = ("Handle", "OmniQ", "ResultStorage", "SyncDecorator", "SyncSender", "SyncTask", "TaskQueue")
+    from omniq.client.looking import Which
+
+__all__ = ("Handle", "OmniQ", "ResultStorage", "SyncDecorator", "SyncSender", "SyncTask", "TaskQueue", "Verbs")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -140,15 +145,74 @@ class SyncSender:
         return SyncSender(self._driver, self._sender.options(**options))
 
 
-class OmniQ(SyncSender, Generic[S]):
+class Verbs:
+    """What an operator does to tasks of one store."""
+
+    _driver: Driver
+    _aio: AsyncVerbs
+
+    @overload
+    def cancel(self, ids: str | Sequence[str], *, dry_run: bool = False) -> list[CancelAnswer]: ...
+
+    @overload
+    def cancel(self, ids: None = None, *, dry_run: bool = False, **which: Unpack[Which]) -> Acted: ...
+
+    def cancel(self, ids: Any = None, *, dry_run: bool = False, **which: Any) -> Any:
+        """Cancel tasks: at once while they wait, by request while they run.
+
+        Args:
+            ids: one or many; answered one word an id, in order.
+            which: else `state queue name tag since`, as in `tasks`; answered by counts.
+            dry_run: do nothing, and say what would be answered.
+
+        Raises:
+            InvalidOption: neither ids nor a filter, both, or a state in which nothing can be cancelled.
+        """
+        return self._driver.run(self._aio.cancel, ids, dry_run=dry_run, **which)
+
+    @overload
+    def requeue(
+        self, ids: str | Sequence[str], *, delay: Duration = 0, dry_run: bool = False
+    ) -> list[RequeueAnswer]: ...
+
+    @overload
+    def requeue(
+        self, ids: None = None, *, delay: Duration = 0, dry_run: bool = False, **which: Unpack[Which]
+    ) -> Acted: ...
+
+    def requeue(self, ids: Any = None, *, delay: Duration = 0, dry_run: bool = False, **which: Any) -> Any:
+        """Put tasks that ended badly back to ready, as `cancel` takes and answers them.
+
+        A filter without a state means failed tasks: name cancelled, expired or skipped ones to have them too.
+        """
+        return self._driver.run(self._aio.requeue, ids, delay=delay, dry_run=dry_run, **which)
+
+    @overload
+    def delete(self, ids: str | Sequence[str], *, dry_run: bool = False) -> list[DeleteAnswer]: ...
+
+    @overload
+    def delete(self, ids: None = None, *, dry_run: bool = False, **which: Unpack[Which]) -> Acted: ...
+
+    def delete(self, ids: Any = None, *, dry_run: bool = False, **which: Any) -> Any:
+        """Remove finished tasks and their results, as `cancel` takes and answers them."""
+        return self._driver.run(self._aio.delete, ids, dry_run=dry_run, **which)
+
+    def purge(self, queue: str, *, dry_run: bool = False) -> Purged:
+        """Cancel what waits in a queue and delete what has ended, page by page; what runs goes on."""
+        return self._driver.run(self._aio.purge, queue, dry_run=dry_run)
+
+
+class OmniQ(SyncSender, Verbs, Configured, Generic[S]):
     """An app: its tasks, its stores, its workers. Constructing touches nothing; the first use opens.
 
     Args:
         url: where everything lives: a URL, a plugin's name or a backend object. Without one, the `OMNIQ_*`
-            variables decide, else it is one SQLite file in BASE_DIR.
+            variables decide, then `omniq.yaml`, else it is one SQLite file in BASE_DIR.
         task_queue, result_storage: the same for one role.
         lifespan: an async context manager, run once per worker; its value is `current().state`.
     """
+
+    _aio: AsyncOmniQ[S]
 
     def __init__(
         self,
@@ -163,12 +227,25 @@ class OmniQ(SyncSender, Generic[S]):
             AsyncOmniQ(url, task_queue=task_queue, result_storage=result_storage, project=project, lifespan=lifespan)
         )
 
+    @classmethod
+    def from_config(
+        cls, config: Config, *, lifespan: Callable[[], AbstractAsyncContextManager[S]] | None = None
+    ) -> OmniQ[S]:
+        """Make one from decided settings."""
+        return cls._of(AsyncOmniQ.from_config(config, lifespan=lifespan))
+
     def _join(self, aio: AsyncOmniQ[S]) -> None:
         super().__init__(Driver(lambda: aio.queue.stores), aio)
         self.aio = self._aio = aio
         self._entered = 0
         aio.__dict__["sync"] = self
         self._worker: Worker | None = None
+
+    @property
+    def config(self) -> Config:
+        """Every setting, from the arguments, the `OMNIQ_*` variables, `omniq.yaml` and the defaults; read at first
+        use."""
+        return self.aio.config
 
     @property
     def lifespan(self) -> Callable[[], AbstractAsyncContextManager[S]] | None:
@@ -272,18 +349,6 @@ class OmniQ(SyncSender, Generic[S]):
         """Count tasks by queue and state."""
         return self._driver.run(self._aio.stats, queues)
 
-    def cancel(self, ids: str | Sequence[str]) -> list[CancelAnswer]:
-        """Cancel tasks: at once while they wait, by request while they run; one answer an id."""
-        return self._driver.run(self._aio.cancel, ids)
-
-    def requeue(self, ids: str | Sequence[str], *, delay: Duration = 0) -> list[RequeueAnswer]:
-        """Put tasks that ended badly back to ready; one answer an id."""
-        return self._driver.run(self._aio.requeue, ids, delay=delay)
-
-    def delete(self, ids: str | Sequence[str]) -> list[DeleteAnswer]:
-        """Remove finished tasks; one answer an id."""
-        return self._driver.run(self._aio.delete, ids)
-
     def pause_queue(self, *queues: str) -> None:
         """Stop giving tasks of these queues to workers; what runs goes on."""
         self._driver.run(self._aio.pause_queue, *queues)
@@ -291,10 +356,6 @@ class OmniQ(SyncSender, Generic[S]):
     def resume_queue(self, *queues: str) -> None:
         """Give tasks of these queues again."""
         self._driver.run(self._aio.resume_queue, *queues)
-
-    def purge(self, queue: str) -> int:
-        """Cancel what waits in a queue and delete what has ended; give how many were deleted."""
-        return self._driver.run(self._aio.purge, queue)
 
     def worker(
         self,
@@ -361,22 +422,14 @@ class OmniQ(SyncSender, Generic[S]):
             self.close()
 
 
-class TaskQueue:
+class TaskQueue(Verbs, Configured):
     """One project's tasks in one store, without an app around it."""
+
+    _aio: AsyncTaskQueue
 
     def __init__(self, aio: AsyncTaskQueue) -> None:
         self.aio = self._aio = aio
         self._driver = Driver(lambda: aio.stores)
-
-    @classmethod
-    def from_backend(cls, backend: object, *, project: str | None = None) -> Self:
-        """Make one on a URL, a plugin's name or a backend object."""
-        return cls(AsyncTaskQueue.from_backend(backend, project=project))
-
-    @classmethod
-    def from_env(cls) -> Self:
-        """Make one where the `OMNIQ_*` variables say."""
-        return cls(AsyncTaskQueue.from_env())
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -412,25 +465,9 @@ class TaskQueue:
         """Count tasks by queue and state."""
         return self._driver.run(self._aio.stats, queues)
 
-    def cancel(self, ids: Sequence[str]) -> list[CancelAnswer]:
-        """Cancel tasks; one answer an id."""
-        return self._driver.run(self._aio.cancel, ids)
-
-    def requeue(self, ids: Sequence[str], *, delay: Duration = 0) -> list[RequeueAnswer]:
-        """Put tasks that ended badly back to ready; one answer an id."""
-        return self._driver.run(self._aio.requeue, ids, delay=delay)
-
-    def delete(self, ids: Sequence[str]) -> list[DeleteAnswer]:
-        """Remove finished tasks; one answer an id."""
-        return self._driver.run(self._aio.delete, ids)
-
     def set_paused(self, queues: Sequence[str], on: bool) -> None:
         """Pause or resume queues."""
         self._driver.run(self._aio.set_paused, queues, on)
-
-    def purge(self, queue: str) -> int:
-        """Cancel what waits in a queue and delete what has ended; give how many were deleted."""
-        return self._driver.run(self._aio.purge, queue)
 
     def __enter__(self) -> Self:
         self.open()
@@ -440,22 +477,12 @@ class TaskQueue:
         self.close()
 
 
-class ResultStorage:
+class ResultStorage(Configured):
     """The results of one project, without an app around it."""
 
     def __init__(self, aio: AsyncResultStorage) -> None:
         self.aio = self._aio = aio
         self._driver = Driver(lambda: aio.stores)
-
-    @classmethod
-    def from_backend(cls, backend: object, *, project: str | None = None) -> Self:
-        """Make one on a URL, a plugin's name or a backend object."""
-        return cls(AsyncResultStorage.from_backend(backend, project=project))
-
-    @classmethod
-    def from_env(cls) -> Self:
-        """Make one where the `OMNIQ_*` variables say."""
-        return cls(AsyncResultStorage.from_env())
 
     @classmethod
     def from_config(cls, config: Config) -> Self:

@@ -7,19 +7,24 @@ import atexit
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 from weakref import WeakSet
 
 import msgspec
 
+from omniq.config.configured import Configured, serializer_of
+from omniq.config.resolve import Config, places
 from omniq.execution.executor import Executor
 from omniq.functions import FunctionRegistry
 from omniq.models.config import WorkerSettings
+from omniq.models.values import Duration
+from omniq.plugins.registry import registry
 from omniq.serialization.manager import SerializationManager
 from omniq.storage.results import BaseResultStorage
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.worker.engine import Engine, Lifespan
+from omniq.worker.settings import settings_of
 
 __all__ = ("AsyncWorker", "Worker", "WorkerParts")
 
@@ -41,7 +46,7 @@ class WorkerParts(msgspec.Struct, frozen=True, kw_only=True):
     lifespan: Lifespan | None = None
 
 
-class AsyncWorker:
+class AsyncWorker(Configured):
     """Runs tasks on the loop where it is started.
 
     `settings` holds one entry a kind: each has its own claim, its own queues and its own limit. Leaving the
@@ -57,6 +62,46 @@ class AsyncWorker:
         self._stop_asked: Callable[[Engine], None] | None = None
         self._opened: contextlib.AsyncExitStack | None = None
         self._tasks = parts.tasks
+
+    @classmethod
+    def from_config(
+        cls,
+        config: Config,
+        *,
+        tasks: Iterable[Callable[..., Any] | str] = (),
+        kind: str | None = None,
+        concurrency: int | None = None,
+        queues: Sequence[str] | Mapping[str, str] | None = None,
+        lease: Duration | None = None,
+        shutdown_grace: Duration | None = None,
+        lifespan: Lifespan | None = None,
+    ) -> Self:
+        """Make one that stands alone, from decided settings.
+
+        Args:
+            tasks: what it can run: declared tasks, plain functions, or names of modules where functions may be
+                looked up.
+            queues: in the order served, or a mapping queue -> kind.
+        """
+        backends, functions = places(config), FunctionRegistry.of(tasks)
+        parts = WorkerParts(
+            tasks=backends.tasks.tasks(),
+            results=None if backends.results is None else backends.results.results(),
+            registry=functions,
+            serializer=serializer_of(backends, config),
+            executor=registry.worker,
+            lifespan=lifespan,
+        )
+        settings = settings_of(
+            config,
+            functions,
+            kind=kind,
+            concurrency=concurrency,
+            queues=queues,
+            lease=lease,
+            shutdown_grace=shutdown_grace,
+        )
+        return cls(parts, settings)
 
     @property
     def running(self) -> bool:
@@ -181,7 +226,7 @@ class AsyncWorker:
         await self.wait()
 
 
-class Worker:
+class Worker(Configured):
     """An `AsyncWorker` on a loop and a daemon thread of its own, for code that has no loop."""
 
     def __init__(self, worker: AsyncWorker) -> None:
@@ -190,6 +235,11 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._error: BaseException | None = None
+
+    @classmethod
+    def from_config(cls, config: Config, **parts: Any) -> Self:
+        """Make one that stands alone; `parts` are as in `AsyncWorker.from_config`."""
+        return cls(AsyncWorker.from_config(config, **parts))
 
     @property
     def alive(self) -> bool:

@@ -58,8 +58,9 @@ def _expire(session: Session, work: FollowUps, told: list[tuple[str, State]], li
 def _look_again(session: Session, work: FollowUps, limit: int, now: Micros) -> int:
     """Ask again for the parents of tasks that wait for long; give how many were looked at.
 
-    Here an ending and what it means for children are one transaction, so there is something to find only where
-    a worker of the version before, which knows no children, has ended or removed a parent.
+    A task is asked for after a minute, and then each time that its age has doubled, so a crowd that waits for days
+    costs little. Here an ending and what it means for children are one transaction, so there is something to find
+    only where a worker of the version before, which knows no children, has ended or removed a parent.
     """
     waiting = session.rows(
         "select seq from task where project = ? and state = 0 and look_at <= ? order by look_at limit ?",
@@ -69,7 +70,8 @@ def _look_again(session: Session, work: FollowUps, limit: int, now: Micros) -> i
         return 0
     which = encode([seq for (seq,) in waiting])
     session.change(
-        "update task set look_at = ? where seq in (select value from json_each(?))", (now + PARENT_RECHECK, which)
+        "update task set look_at = ?1 + max(?2, ?1 - enqueued_at) where seq in (select value from json_each(?3))",
+        (now, PARENT_RECHECK, which),
     )
     ended = session.rows(
         "select distinct e.parent, p.state from edge e left join task p on p.project = e.project and p.id = e.parent "

@@ -1,4 +1,4 @@
-"""`omniq queues`: what stands where, and the tap that stops a queue without stopping its workers."""
+"""`omniq queues list`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from omniq import AsyncOmniQ
 from omniq.cli.chosen import Chosen, common
-from omniq.cli.output import note, show_rows
+from omniq.cli.output import show_rows
 from omniq.models.states import State
 from omniq.models.values import span_text
 from omniq.storage.records import QueueStats
@@ -16,14 +16,9 @@ from omniq.storage.records import QueueStats
 __all__ = ("command",)
 
 
-@click.group("queues")
-def command() -> None:
-    """Count, pause and resume queues."""
-
-
-@command.command("list")
+@click.command("list")
 @common
-def list_queues(chosen: Chosen) -> None:
+def command(chosen: Chosen) -> None:
     """Show every queue with a count per state."""
 
     async def work(app: AsyncOmniQ[Any]) -> list[QueueStats]:
@@ -34,34 +29,6 @@ def list_queues(chosen: Chosen) -> None:
     shown = [column for column in columns if column in ("queue", "ready", "running", "oldest_ready", "paused")
              or any(row.get(column) for row in rows)]  # fmt: skip
     show_rows(rows, chosen.format, shown, empty="no queue has ever held a task here")
-
-
-@command.command("pause")
-@click.argument("queues", nargs=-1, required=True)
-@common
-def pause(chosen: Chosen, queues: tuple[str, ...]) -> None:
-    """Give nothing more from these queues; what runs goes on."""
-
-    async def work(app: AsyncOmniQ[Any]) -> None:
-        for queue in queues:
-            await app.pause_queue(queue)
-
-    chosen.run(work)
-    note(f"paused {', '.join(queues)}; go on with: omniq queues resume {' '.join(queues)}")
-
-
-@command.command("resume")
-@click.argument("queues", nargs=-1, required=True)
-@common
-def resume(chosen: Chosen, queues: tuple[str, ...]) -> None:
-    """Give from these queues again."""
-
-    async def work(app: AsyncOmniQ[Any]) -> None:
-        for queue in queues:
-            await app.resume_queue(queue)
-
-    chosen.run(work)
-    note(f"resumed {', '.join(queues)}")
 
 
 def _row(stats: QueueStats, *, readable: bool) -> dict[str, Any]:
