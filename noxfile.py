@@ -55,6 +55,13 @@ def demo(session: nox.Session) -> None:
     session.run("omniq", "demo", *session.posargs)
 
 
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Workers killed and frozen, stores taken away; by default the large figure, into proof/."""
+    install(session, "test")
+    session.run("python", "tests/chaos/chaos_run.py", *(session.posargs or ("--large", "--proof", "proof")))
+
+
 @nox.session(venv_backend="none")
 def bump(session: nox.Session) -> None:
     """Write one version into every distribution and every pin: `nox -s bump -- 0.2.0`."""

@@ -53,7 +53,7 @@ def forward(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     if node.decorator_list:
         return f"    @overload\n    def {node.name}({arguments}) -> {answer}: ...\n"
     doc = ast.get_docstring(node, clean=False)
-    given = passed(node.args).replace("handles", "[one._aio for one in handles]")
+    given = passed(node.args).replace("handles", "[one._aio for one in handles_of(handles, Handle)]")
     if isinstance(node, ast.AsyncFunctionDef):
         value = f"self._driver.run(self._aio.{node.name}{', ' * bool(given)}{given})"
     else:

@@ -15,12 +15,16 @@ import time
 from pathlib import Path
 
 import msgspec
+import plant
 
 import omniq
 from omniq import AsyncOmniQ
 from omniq.execution.context import Context
 from omniq.models.values import Micros
 from omniq.testing.history import Event, Kind
+
+if os.environ.get("CHAOS_PLANT") == "unfenced":
+    plant.take_the_fence_from_sqlite()
 
 oq = AsyncOmniQ()
 
@@ -62,6 +66,8 @@ async def work(number: int, milliseconds: int) -> list[int]:
     """Take a little while, and give who did it."""
     me = omniq.current()
     _write(Kind.STARTED, now(), me)
-    await asyncio.sleep(milliseconds / 1000)
-    _write(Kind.LEFT, now(), me)
+    try:
+        await asyncio.sleep(milliseconds / 1000)
+    finally:
+        _write(Kind.LEFT, now(), me)
     return [os.getpid(), me.attempt]

@@ -1,8 +1,9 @@
-"""Runs workers, kills and freezes them at steps of the progress, and gathers what the judge needs.
+"""Runs workers, kills and freezes them, takes their store away, and judges what they wrote down.
 
-    python tests/chaos/chaos_run.py --tasks 20000 --workers 4 --kills 50 --stops 20
+    python tests/chaos/chaos_run.py --tasks 2000 --kills 10
+    python tests/chaos/chaos_run.py --large --proof proof
 
-Faults come by progress, not by the clock, so a slow machine gets the same run. A killed worker is replaced.
+Half of the tasks are there before the first worker; the rest is enqueued while the faults come.
 """
 
 from __future__ import annotations
@@ -10,9 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import random
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,30 +20,27 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from arenas import ARENAS, Arena
+from field import Field, Log, Plan
+from proof import write_proof
+from zombie import haunt
 
-from omniq.testing.history import Event, Kind, Violation, judge, read
+from omniq.errors import StoreUnavailable
+from omniq.models.states import Reason
+from omniq.testing.history import Kind, Violation, read, review
 
 __all__ = ("Outcome", "Plan", "main", "run")
 
-HERE = Path(__file__).parent
 FUSE = 90.0
 """Seconds without one more ended task after which the run is called stuck."""
 LOOK_EVERY = 0.5
 """Seconds between two readings of what has ended."""
+THREE_CRASHES = "failed after three crashes"
+"""The state of a task that was hit in three attempts: what the engine promises to do with it."""
+BATCH = 50
+"""Tasks of one enqueue during the run."""
 
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """How much, by how many, and what is done to them. Seconds."""
-
-    tasks: int = 1000
-    workers: int = 2
-    kills: int = 5
-    stops: int = 2
-    lease: float = 1.0
-    frozen_for: float = 2.5
-    milliseconds: int = 30
-    concurrency: int = 5
-    seed: int = 1
+LARGE = Plan(tasks=20_000, workers=4, kills=50, stops=20, outages=4, zombies=20)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,167 +48,121 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     violations: list[Violation]
     stale_values: list[str]
+    """Tasks whose value is not that of the attempt which their record names."""
+    unfenced: list[str]
+    """Tasks for which the store believed a holder that had lost them."""
     states: dict[str, int]
     faults: dict[str, int]
+    repeats: dict[str, int]
+    """Second starts by what explains them."""
     tasks: int
     starts: int
 
     @property
     def right(self) -> bool:
-        return not self.violations and not self.stale_values and self.states == {"succeeded": self.tasks}
+        good = self.states.get("succeeded", 0) + self.states.get(THREE_CRASHES, 0)
+        return not (self.violations or self.stale_values or self.unfenced) and good == self.tasks
 
 
-class _Log:
-    """What the harness itself saw and did, in a file of the same form as the bodies'."""
+async def run(arena: Arena, folder: Path, plan: Plan) -> Outcome:
+    """Do one run in this arena; `folder` takes what the processes write."""
+    os.environ |= {"OMNIQ_BACKEND": arena.url, "CHAOS_FOLDER": str(folder), "CHAOS_LEASE": str(plan.lease)}
+    from chaos_app import oq
 
-    def __init__(self, folder: Path) -> None:
-        self._file = (folder / "harness.jsonl").open("ab", buffering=0)
-
-    def write(self, kind: Kind, **facts: Any) -> None:
-        event = Event(kind=kind, at=time.monotonic_ns() // 1000, **facts)
-        self._file.write(msgspec.json.encode(event) + b"\n")
-
-    def close(self) -> None:
-        self._file.close()
-
-
-class _Worker:
-    def __init__(self, folder: Path, plan: Plan, number: int) -> None:
-        self._log = folder / f"worker-{number}.log"
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "omniq.cli", "worker", "chaos_app:oq", "--lease", f"{plan.lease}s",
-                 "--concurrency", str(plan.concurrency)],
-                cwd=HERE, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        self.pid = self.process.pid
-        self.stopped = False
-        self._bodies = folder / f"body-{self.pid}.jsonl"
-
-    @property
-    def at_work(self) -> bool:
-        """Alive, not frozen, and has begun a body: a fault on it means something."""
-        return self.process.poll() is None and not self.stopped and "started" in _text(self._bodies)
-
-    def tail(self) -> str:
-        return "\n".join(_text(self._log).splitlines()[-15:])
-
-
-class _Field:
-    """The processes, and the log of what was done to them."""
-
-    def __init__(self, folder: Path, plan: Plan, log: _Log) -> None:
-        self._folder, self._plan, self._log = folder, plan, log
-        self._number = 0
-        self._random = random.Random(plan.seed)
-        self.workers = [self._start() for _ in range(plan.workers)]
-        order = ["kill"] * plan.kills + ["stop"] * plan.stops
-        self._random.shuffle(order)
-        self._due = [(plan.tasks * (place + 1) // (len(order) + 2), what) for place, what in enumerate(order)]
-        self._frozen: list[tuple[_Worker, float]] = []
-
-    def step(self, done: int) -> None:
-        """Thaw what was frozen for long enough, and do the next fault if progress has come to it."""
-        now = time.monotonic()
-        for worker, since in list(self._frozen):
-            if now - since >= self._plan.frozen_for:
-                worker.process.send_signal(signal.SIGCONT)
-                worker.stopped = False
-                self._frozen.remove((worker, since))
-                self._log.write(Kind.THAWED, process=str(worker.pid))
-        at_work = [worker for worker in self.workers if worker.at_work]
-        if self._due and done >= self._due[0][0] and at_work:
-            what = self._due.pop(0)[1]
-            victim = self._random.choice(at_work)
-            self._log.write(Kind.KILLED if what == "kill" else Kind.FROZEN, process=str(victim.pid))
-            if what == "kill":
-                victim.process.kill()
-                victim.process.wait()
-                self.workers[self.workers.index(victim)] = self._start()
-            else:
-                victim.process.send_signal(signal.SIGSTOP)
-                victim.stopped = True
-                self._frozen.append((victim, now))
-
-    @property
-    def quiet(self) -> bool:
-        return not self._due and not self._frozen
-
-    def close(self) -> None:
-        for worker in self.workers:
-            worker.process.send_signal(signal.SIGCONT)
-            worker.process.send_signal(signal.SIGTERM)
-        for worker in self.workers:
-            try:
-                worker.process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                worker.process.kill()
-                worker.process.wait()
-
-    def tails(self) -> str:
-        return "\n".join(worker.tail() for worker in self.workers)
-
-    def _start(self) -> _Worker:
-        self._number += 1
-        return _Worker(self._folder, self._plan, self._number)
-
-
-async def run(url: str, folder: Path, plan: Plan) -> Outcome:
-    """Do one run on the store at `url`; `folder` takes what the processes write."""
-    os.environ |= {"OMNIQ_BACKEND": url, "CHAOS_FOLDER": str(folder), "CHAOS_LEASE": str(plan.lease)}
-    from chaos_app import oq, work
-
-    log = _Log(folder)
+    log = Log(folder)
     async with oq:
-        handles = await oq.enqueue_many([work.bind(number, plan.milliseconds) for number in range(plan.tasks)])
-        ids = [handle.id for handle in handles]
-        for id_ in ids:
-            log.write(Kind.ACCEPTED, task=id_)
-        field = _Field(folder, plan, log)
+        producer = _Producer(plan, log)
+        await producer.send(plan.tasks // 2)
+        field = Field(folder, plan, log, arena.server, producer.long)
         try:
-            await _until_all_ended(oq, field, plan, ids, log)
+            unfenced = await _until_all_ended(oq, field, plan, producer, log)
         finally:
             field.close()
         # A worker that drains may still write, so every record is read once more: another ending is a second.
-        await _read(oq, ids, log)
-        stale, states = await _values(oq, ids)
+        await _read(oq, producer.ids, log)
+        stale, states = await _values(oq, producer.ids)
     log.close()
     events = list(read(sorted(folder.glob("*.jsonl"))))  # noqa: ASYNC240 - the work is over
+    judged = review(events, lease=round(plan.lease * 1_000_000))
     return Outcome(
-        violations=judge(events, lease=round(plan.lease * 1_000_000)),
+        violations=judged.violations,
         stale_values=stale,
+        unfenced=unfenced,
         states=states,
         faults=Counter(event.kind.value for event in events if not event.task),
+        repeats={cause.value: count for cause, count in judged.repeats.items()},
         tasks=plan.tasks,
         starts=sum(event.kind is Kind.STARTED for event in events),
     )
 
 
-async def _until_all_ended(oq: Any, field: _Field, plan: Plan, ids: list[str], log: _Log) -> None:
-    last, moved_at, looked_at = -1, time.monotonic(), 0.0
-    unread = set(ids)
-    while True:
-        counts: Counter[str] = Counter()
-        for stats in await oq.stats():
-            counts.update({state.value: count for state, count in stats.counts.items() if state.terminal})
-        done = counts.total()
-        field.step(done)
-        now = time.monotonic()
-        if now - looked_at > LOOK_EVERY:
-            looked_at = now
-            unread -= await _read(oq, unread, log)
-        if done >= plan.tasks and field.quiet:
-            return
-        if done != last:
-            last, moved_at = done, now
-        elif now - moved_at > FUSE:
-            raise RuntimeError(f"stuck at {done} of {plan.tasks}, {dict(counts)}; the workers say:\n{field.tails()}")
-        await asyncio.sleep(0.02)
+class _Producer:
+    """Enqueues, and writes down what was accepted."""
+
+    def __init__(self, plan: Plan, log: Log) -> None:
+        self._plan, self._log = plan, log
+        self.ids: list[str] = []
+        self.long: set[str] = set()
+
+    async def send(self, count: int) -> None:
+        from chaos_app import oq, work
+
+        numbers = range(len(self.ids), min(len(self.ids) + count, self._plan.tasks))
+        calls = [work.bind(number, self._plan.milliseconds_of(number)) for number in numbers]
+        for number, handle in zip(numbers, await oq.enqueue_many(calls), strict=True):
+            self._log.write(Kind.ACCEPTED, task=handle.id)
+            self.ids.append(handle.id)
+            if number % self._plan.long_every == 0:
+                self.long.add(handle.id)
+
+    async def send_the_rest(self) -> None:
+        while len(self.ids) < self._plan.tasks:
+            await self.send(BATCH)
+            await asyncio.sleep(0.01)
 
 
-async def _read(oq: Any, ids: Iterable[str], log: _Log) -> set[str]:
+async def _until_all_ended(oq: Any, field: Field, plan: Plan, producer: _Producer, log: Log) -> list[str]:
+    """Drive the field until nothing is left to do; give the tasks for which a zombie was believed."""
+    sending = asyncio.create_task(producer.send_the_rest())
+    zombies: list[asyncio.Task[list[str]]] = []
+    try:
+        last, moved_at, looked_at = -1, time.monotonic(), 0.0
+        seen: set[str] = set()
+        while True:
+            done = await _count_ended(oq, last)
+            field.step(done)
+            while len(zombies) < field.zombies:
+                zombies.append(asyncio.create_task(haunt(oq.queue.store, log, f"zombie-{len(zombies)}")))
+            now = time.monotonic()
+            if now - looked_at > LOOK_EVERY:
+                looked_at = now
+                seen |= await _read(oq, [id_ for id_ in producer.ids if id_ not in seen], log)
+            if done >= plan.tasks and field.ended():
+                return [task for zombie in zombies for task in await zombie]
+            if done != last:
+                last, moved_at = done, now
+            elif now - moved_at > FUSE:
+                raise RuntimeError(f"stuck at {done} of {plan.tasks}; the workers say:\n{field.tails()}")
+            await asyncio.sleep(0.02)
+    finally:
+        for one in (sending, *zombies):
+            one.cancel()
+        await asyncio.gather(sending, *zombies, return_exceptions=True)
+
+
+async def _count_ended(oq: Any, last: int) -> int:
+    try:
+        return sum(count for one in await oq.stats() for state, count in one.counts.items() if state.terminal)
+    except StoreUnavailable:  # taken away on purpose
+        return max(last, 0)
+
+
+async def _read(oq: Any, ids: Iterable[str], log: Log) -> set[str]:
     """Write down which of these have ended, under which fence; give them."""
-    records = await oq.queue.store.get(list(ids))
+    try:
+        records = await oq.queue.store.get(list(ids))
+    except StoreUnavailable:
+        return set()
     ended = [record for record in records if record is not None and record.state.terminal]
     for record in ended:
         log.write(
@@ -231,29 +180,30 @@ async def _values(oq: Any, ids: list[str]) -> tuple[list[str], dict[str, int]]:
     stale, states = [], Counter[str]()
     for id_ in ids:
         ended = await oq.get_result(id_)
-        states["missing" if ended is None else ended.state.value] += 1
+        crashed = ended is not None and ended.reason is Reason.CRASHED
+        states[THREE_CRASHES if crashed else "missing" if ended is None else ended.state.value] += 1
         if ended is not None and ended.value is not None and ended.value[1] != ended.attempt:
             stale.append(id_)
     return stale, dict(states)
 
 
-def _text(path: Path) -> str:
-    return path.read_text(errors="replace") if path.exists() else ""
-
-
 def main() -> None:
     """Run one plan from the command line and print its verdict; exit 1 if it is not right."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backend", help="default: a new SQLite file")
+    parser.add_argument("--arena", choices=sorted(ARENAS), default="sqlite")
+    parser.add_argument("--proof", type=Path, help="folder that takes the report, as text and as JSON")
+    parser.add_argument("--large", action="store_true", help="begin with the figures of a release")
     for field in msgspec.structs.fields(Plan):
-        parser.add_argument(f"--{field.name}", type=field.type, default=field.default)
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=field.type, help=f"default: {field.default}")
     options = vars(parser.parse_args())
-    backend = options.pop("backend")
-    plan = Plan(**options)
-    with tempfile.TemporaryDirectory(prefix="omniq-chaos-") as name:
+    name, folder_of_proof = options.pop("arena"), options.pop("proof")
+    plan = LARGE if options.pop("large") else Plan()
+    plan = msgspec.structs.replace(plan, **{key: value for key, value in options.items() if value is not None})
+    with tempfile.TemporaryDirectory(prefix="omniq-chaos-") as folder, ARENAS[name](Path(folder)) as arena:
         began = time.monotonic()
-        outcome = asyncio.run(run(backend or f"sqlite:///{name}/chaos.db", Path(name), plan))
-    print(f"{plan}\n{outcome}\n{time.monotonic() - began:.1f} s; {'right' if outcome.right else 'NOT RIGHT'}")
+        outcome = asyncio.run(run(arena, Path(folder), plan))
+        seconds = time.monotonic() - began
+    print(write_proof(name, arena.software, plan, outcome, seconds, folder_of_proof))
     sys.exit(0 if outcome.right else 1)
 
 

@@ -1,34 +1,28 @@
-"""Stores in lock step with the model."""
+"""Every store in lock step with the model."""
 
-import tempfile
-from pathlib import Path
+from __future__ import annotations
 
+import pytest
+from benches import BENCHES
 from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
 
-from omniq.builtin.memory import MemoryBackend
+from omniq.testing.kit.ground import PROJECT
 from omniq.testing.machine import lockstep
-from omniq_sqlite.backend import SQLiteBackend
-from omniq_sqlite.options import SQLiteOptions
-
-FULL = settings(
-    max_examples=200,
-    stateful_step_count=60,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
 
 
-def memory(stack):
-    return MemoryBackend().tasks()
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("bench", BENCHES, ids=str)
+def test_a_store_and_the_model_answer_alike(bench):
+    machine = lockstep(lambda stack: bench.factory(stack)(PROJECT))
 
-
-def sqlite(stack):
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    return SQLiteBackend(SQLiteOptions(path=str(folder / "jobs.db"))).tasks()
-
-
-TestMemory = lockstep(memory).TestCase
-TestMemory.settings = FULL
-TestSQLite = lockstep(sqlite).TestCase
-TestSQLite.settings = FULL
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=bench.examples,
+            stateful_step_count=bench.steps,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+        ),
+    )

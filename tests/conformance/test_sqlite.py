@@ -2,7 +2,7 @@
 
 import pytest
 
-from omniq.testing import EventConformance, QueueConformance, ResultConformance
+from omniq.testing import CrashConformance, EventConformance, QueueConformance, ResultConformance
 from omniq_sqlite.backend import SQLiteBackend
 from omniq_sqlite.options import SQLiteOptions
 
@@ -23,6 +23,12 @@ class TestSQLiteResults(ResultConformance):
     @pytest.fixture
     def factory(self, backend):
         return lambda project: backend(project).results()
+
+
+class TestSQLiteProcesses(CrashConformance):
+    @pytest.fixture
+    def url(self, tmp_path):
+        return f"sqlite:///{tmp_path}/jobs.db"
 
 
 class TestSQLiteEvents(EventConformance):

@@ -18,7 +18,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from omniq.errors import BadArguments, DuplicateTask, InvalidName, UnnamedTask
+from omniq.errors import BadArguments, DuplicateTask, InvalidName, InvalidOption, UnnamedTask
 from omniq.functions import Function, FunctionRegistry, task_name
 
 if TYPE_CHECKING:
@@ -100,8 +100,9 @@ def test_what_no_process_could_find_has_no_name():
         ("shop.app", "/srv/shop/app.py", "shop.app:job"),
         ("shop.__main__", "/srv/shop/__main__.py", "shop:job"),
         (None, None, "__main__:job"),
+        (None, "<stdin>", "__main__:job"),
     ],
-    ids=["python app.py", "python -m shop.app", "python -m shop", "a notebook"],
+    ids=["python app.py", "python -m shop.app", "python -m shop", "a notebook", "python < app.py"],
 )
 @pytest.mark.parametrize("module", ["__main__", "__mp_main__"])
 def test_a_function_of_the_script_goes_by_its_importable_name(monkeypatch, spec, file, expected, module):
@@ -207,6 +208,12 @@ def test_what_a_vouched_module_merely_mentions_is_not_found(name):
     registry.allow(HERE)
 
     assert registry.find(f"{HERE}:{name}") is None
+
+
+@pytest.mark.parametrize("prefix", ["", "shop.", ".shop", "shop/mail", "shop:mail", 3])
+def test_what_is_no_module_cannot_be_allowed(prefix):
+    with pytest.raises(InvalidOption, match="is no name of a module"):
+        FunctionRegistry().allow(prefix)
 
 
 def test_a_function_that_was_imported_under_another_name_is_not_found():

@@ -56,7 +56,7 @@ def test_a_plain_call_carries_no_policy():
 
 
 def test_a_policy_comes_back():
-    policy = TaskPolicy(retries=Retries(max=5), timeout=30, deadline=60, keep_result=False, metadata={"a": "b"})
+    policy = TaskPolicy(retries=Retries(max=5), timeout=30, deadline=60, keep=0, metadata={"a": "b"})
 
     assert load_policy(packed(1, policy=policy).policy) == policy
 

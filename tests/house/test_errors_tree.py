@@ -33,7 +33,7 @@ def test_every_class_is_exported():
     assert {name for _, name in drawn()} == set(errors.__all__)
 
 
-SAMPLES = {"str": "x", "int": 3, "Sequence[str]": ("a 1.0", "b 2.0")}
+SAMPLES = {"str": "x", "int": 3, "bool": False, "Sequence[str]": ("a 1.0", "b 2.0")}
 
 
 @pytest.mark.parametrize("name", errors.__all__)

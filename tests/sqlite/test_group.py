@@ -1,12 +1,14 @@
 """Calls that are committed together stay atomic each, and a failing one affects nobody."""
 
 import asyncio
+import threading
 
 import pytest
 
 from omniq.direct import drive
 from omniq.errors import StoreClosed, StoreFull
 from omniq.models.states import State
+from omniq.storage.records import CancelAnswer
 from omniq.testing.kit.words import FUSE, draft, enqueue, states, take
 from omniq_sqlite import session as session_module
 
@@ -106,6 +108,50 @@ async def test_what_stands_in_line_is_written_before_a_handle_closes(make, store
 
     assert await writing == []
     assert await states(store, [task.id]) == [State.READY]
+
+
+@pytest.fixture
+def held_line(store):
+    """Let calls stand in line with the mutex free, until the event is set; a quick call could get ahead of them."""
+    database, let = store._database, threading.Event()
+    persist = database._persist
+
+    def wait_first(group):
+        assert let.wait(FUSE)
+        persist(group)
+
+    database._persist = wait_first
+    yield let
+    let.set()
+
+
+async def test_a_call_on_the_loop_does_not_overtake_what_stands_in_line(store, held_line):
+    task = draft(payload=bytes(100_000))
+    writing = asyncio.ensure_future(store.enqueue([task]))
+    await asyncio.sleep(0)
+
+    cancelling = asyncio.ensure_future(store.cancel([task.id]))
+    await asyncio.sleep(0)
+    held_line.set()
+
+    assert (await writing, await cancelling) == ([], [CancelAnswer.CANCELLED])
+
+
+async def test_an_abandon_does_not_overtake_its_claim(store, held_line):
+    held_line.set()
+    tasks = [draft() for _ in range(20)]
+    await enqueue(store, *tasks)
+    held_line.clear()
+    claiming = asyncio.ensure_future(take(store, 20, claim_id=7))
+    await asyncio.sleep(0)
+
+    abandoning = asyncio.ensure_future(store.abandon(7))
+    await asyncio.sleep(0)
+    held_line.set()
+
+    assert len((await claiming).tasks) == 20
+    await abandoning
+    assert await states(store, [one.id for one in tasks]) == [State.READY] * 20
 
 
 async def test_a_closed_handle_says_so(make):

@@ -248,3 +248,27 @@ async def test_a_folder_that_others_may_write_is_not_private(path):
     path.parent.chmod(0o777)
 
     assert not SQLiteBackend(SQLiteOptions(path=str(path / "deeper" / "jobs.db"))).private
+
+
+def test_a_link_is_as_private_as_what_it_leads_to(tmp_path):
+    tmp_path.chmod(0o700)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    (tmp_path / "folder").symlink_to(shared)
+    (tmp_path / "jobs.db").symlink_to(shared / "jobs.db")
+
+    assert not SQLiteBackend(SQLiteOptions(path=str(tmp_path / "folder" / "jobs.db"))).private
+    assert not SQLiteBackend(SQLiteOptions(path=str(tmp_path / "jobs.db"))).private
+
+
+def test_a_home_that_others_may_write_is_not_private(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    tmp_path.chmod(0o700)
+    backend = SQLiteBackend(SQLiteOptions(path="~/jobs.db"))
+
+    assert backend.private
+    tmp_path.chmod(0o777)
+    (tmp_path / "~").mkdir(mode=0o700)
+    assert not backend.private

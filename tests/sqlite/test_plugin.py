@@ -4,7 +4,11 @@ import subprocess
 import sys
 from importlib import import_module
 
+import pytest
+
 import omniq_sqlite
+from omniq.errors import InvalidOption
+from omniq.plugins.registry import registry
 from omniq_sqlite import plugin
 
 
@@ -28,3 +32,13 @@ def test_the_factory_makes_all_three_roles(tmp_path):
     assert isinstance(backend.results(), omniq_sqlite.SQLiteResultStorage)
     assert isinstance(backend.events(), omniq_sqlite.SQLiteEventStorage)
     assert list(tmp_path.iterdir()) == []  # making a handle touches nothing
+
+
+@pytest.mark.parametrize("word", ["full", "Full", "FULL"])
+def test_a_word_of_a_closed_set_is_taken_in_any_case(word):
+    assert registry.backend(f"sqlite:///jobs.db?synchronous={word}", project="default").options.synchronous == "FULL"
+
+
+def test_a_wrong_word_is_told_the_right_ones():
+    with pytest.raises(InvalidOption, match="'OFF' is not allowed; use one of NORMAL, FULL"):
+        registry.backend("sqlite:///jobs.db?synchronous=OFF", project="default")

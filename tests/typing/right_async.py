@@ -68,6 +68,8 @@ async def senders_keep_them_too() -> None:
     assert_type(await oq.enqueue(undecorated, 1), AsyncHandle[list[int]])
     assert_type(await oq.options(delay=5).enqueue(undecorated, a=1), AsyncHandle[list[int]])
     assert_type(await oq.map(undecorated, [1, 2]), list[AsyncHandle[list[int]]])
+    assert_type(await oq.enqueue(Pool().query), AsyncHandle[int])
+    assert_type(await oq.enqueue(lambda: 1.5), AsyncHandle[float])
     assert_type(await oq.map(len, ["a"]), list[AsyncHandle[int]])
     assert_type(await oq.enqueue_many([fetch.bind("a"), fetch.bind("b")]), list[AsyncHandle[bytes]])
 

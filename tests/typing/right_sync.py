@@ -22,7 +22,7 @@ async def lifespan() -> AsyncGenerator[Pool]:
 
 
 plain = OmniQ("memory://")
-oq = OmniQ("memory://", lifespan=lifespan)
+oq = OmniQ("memory://", lifespan=lifespan, allow=["shop.tasks"])
 
 
 @oq.task
@@ -40,7 +40,10 @@ async def fetch(url: str) -> bytes:
     return url.encode()
 
 
-@oq.task(retry=RetryPolicy(max=2, retry_on=(ConnectionError,)), unique=Unique("k", until=60))
+@oq.task(
+    retry=RetryPolicy(max=2, retry_on=(ConnectionError, "shop.errors:Busy"), give_up_on=ValueError),
+    unique=Unique("k", until=60),
+)
 async def nothing() -> None:
     assert_type(omniq.current(oq).state, Pool)
     assert_type(omniq.current(oq).state.query(), int)
@@ -83,6 +86,9 @@ def senders_keep_them_too() -> None:
     assert_type(oq.enqueue(undecorated, 1).result(), list[int])
     assert_type(oq.options(queue="low", priority=9, tags=["a"]).enqueue(undecorated, a=1), Handle[list[int]])
     assert_type(oq.map(undecorated, [1, 2]), list[Handle[list[int]]])
+    assert_type(oq.enqueue(Pool().query), Handle[int])
+    assert_type(oq.enqueue(lambda: 1.5), Handle[float])
+    assert_type(oq.enqueue_many(add.bind(n) for n in range(2)), list[Handle[int]])
     assert_type(oq.map(fetch, ["u"]), list[Handle[bytes]])
     assert_type(oq.map(len, ["a"]), list[Handle[int]])
     assert_type(oq.enqueue_many([add.bind(1), add.bind(2)]), list[Handle[int]])

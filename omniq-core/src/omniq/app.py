@@ -7,12 +7,12 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
-from omniq.client.handles import AsyncHandle, Completed
-from omniq.client.looking import Filter
+from omniq.client.handles import AsyncHandle, Completed, handles_of
+from omniq.client.looking import Filter, ids_of
 from omniq.client.once import once
-from omniq.client.options import DeclareOptions, check_options
+from omniq.client.options import DeclareOptions, judged
 from omniq.client.queue import AsyncTaskQueue, Page
-from omniq.client.tasks import AsyncDecorator, AsyncSender, AsyncTask, Coro, Task
+from omniq.client.tasks import AsyncDecorator, AsyncSender, AsyncTask, Coro, Task, calls_of
 from omniq.client.verbs import AsyncVerbs
 from omniq.config.configured import Configured
 from omniq.config.resolve import Config, Places, places, resolve
@@ -55,6 +55,8 @@ class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
             variables decide, then `omniq.yaml`, else it is one SQLite file in BASE_DIR.
         task_queue, result_storage: the same for one role.
         lifespan: an async context manager, run once per worker; its value is `current().state`.
+        allow: modules, and all below them, whose functions a worker may import by name. Modules of declared tasks
+            are allowed as they are; undecorated functions that another process sends need it.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
         result_storage: object = None,
         project: str | None = None,
         lifespan: Callable[[], AbstractAsyncContextManager[S]] | None = None,
+        allow: str | Iterable[str] = (),
     ) -> None:
         super().__init__(self, {})
         self._where = (url, task_queue, result_storage, project)
@@ -72,6 +75,8 @@ class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
         self._worker: AsyncWorker | None = None
         self._entered = 0
         self.registry = FunctionRegistry()
+        for prefix in (allow,) if isinstance(allow, str) else allow:
+            self.registry.allow(prefix)
 
     @classmethod
     def from_config(
@@ -154,20 +159,23 @@ class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
         Raises:
             DuplicateTask, UnnamedTask, InvalidOption: it cannot be declared so.
         """
-        check_options(options, lambda: self.queue.store.name, declaring=True)
+        given = judged(options, lambda: self.queue.store.name, declaring=True)
+
+        named = given.pop("name", None)
 
         def decorate(function: Callable[..., Any]) -> AsyncTask[..., Any, Any]:
-            name = options.get("name") or task_name(function)
-            self._declare(name, function, options)
-            return AsyncTask(function, name, {k: v for k, v in options.items() if k != "name"}, self)
+            name = named or task_name(function)
+            self._declare(name, function, given)
+            return AsyncTask(function, name, given, self)
 
         return decorate if fn is None else decorate(fn)
 
-    async def enqueue_many(self, calls: Sequence[Call[R]]) -> list[AsyncHandle[R]]:
+    async def enqueue_many(self, calls: Iterable[Call[R]]) -> list[AsyncHandle[R]]:
         """Send many calls in as few round trips as the store allows; each call makes a task of its own."""
-        for call in calls:
+        listed = calls_of(calls)
+        for call in listed:
             self.adopt(call.name, call.function)
-        return await self.queue.enqueue(calls)
+        return await self.queue.enqueue(listed)
 
     def adopt(self, name: str, function: Callable[..., Any]) -> None:
         """Make a function, or a task that was declared elsewhere, known to workers here, if its name is new."""
@@ -175,7 +183,7 @@ class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
             if isinstance(function, Task):
                 self._declare(name, function.function, function.declared)
             else:
-                self._declare(name, function, {})
+                self.registry.add(name, function, vouch=False)
 
     def _declare(self, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
         queue = options.get("queue")
@@ -187,7 +195,7 @@ class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
 
     def handle(self, task_id: str) -> AsyncHandle[Any]:
         """Give a handle for an id."""
-        return AsyncHandle(self.queue, task_id)
+        return AsyncHandle(self.queue, ids_of(task_id)[0])
 
     async def gather(
         self, handles: Iterable[AsyncHandle[R]], *, timeout: Duration | None = None, allow_wait: bool = False
@@ -198,7 +206,8 @@ class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
             ResultTimeout: not all have ended yet.
             WaitInsideTask: called in a task, where waiters could fill every slot; `allow_wait=True` insists.
         """
-        return await self.queue.results.values([one.id for one in handles], timeout, allow_wait=allow_wait)
+        ids = [one.id for one in handles_of(handles)]
+        return await self.queue.results.values(ids, timeout, allow_wait=allow_wait)
 
     def as_completed(
         self, handles: Iterable[AsyncHandle[R]], *, timeout: Duration | None = None, allow_wait: bool = False
@@ -258,9 +267,10 @@ class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
         """Make a worker: `async with` runs it here.
 
         Args:
-            queues: in the order served, or a mapping queue -> kind. Default: the configured ones, `default`, and
-                those that the app's tasks name.
-            concurrency: bodies at once, a kind.
+            queues: one, or several in the order served, or a mapping queue -> kind. Default: the configured ones,
+                `default`, and those that the app's tasks name.
+            concurrency: bodies at once, a kind; 1 or more.
+            lease: how long a claim lives unrenewed; 100 ms or more.
         """
         settings = settings_of(
             self.config,

@@ -135,12 +135,12 @@ class DuplicateTask(DeclarationError):
 class UnnamedTask(DeclarationError):
     """A nested function, a lambda or a bound method has no name that a worker could look up."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self.what = what
+    def __init__(self, what: str, advice: str = "move it to the top level of a module") -> None:
+        super().__init__(what, advice)
+        self.what, self.advice = what, advice
 
     def __str__(self) -> str:
-        return f"{self.what} has no importable name, so no worker could find it; move it to the top level of a module"
+        return f"{self.what} has no importable name, so no worker could find it; {self.advice}"
 
 
 class InvalidName(DeclarationError):
@@ -462,9 +462,19 @@ class TaskNotFound(OutcomeError):
 
 
 class ResultExpired(OutcomeError):
-    """The task succeeded, and its value is past its result_ttl."""
+    """The task succeeded, and its value is gone: past its result_ttl, or never kept where that is 0."""
+
+    def __init__(self, task_id: str, kept: bool = True) -> None:
+        super().__init__(task_id)
+        self.args = (task_id, kept)
+        self.kept = kept
 
     def __str__(self) -> str:
+        if not self.kept:
+            return (
+                f"task {self.task_id} succeeded, and asked with result_ttl=0 to keep no value; "
+                "raise result_ttl to get one, or ask for its state()"
+            )
         return f"the result of task {self.task_id} is past its result_ttl; raise result_ttl to keep it longer"
 
 

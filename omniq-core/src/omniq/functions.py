@@ -2,7 +2,8 @@
 
 A name that arrives in data is looked up among the registered tasks. One that is not there is imported only if
 its module is one that the app vouches for: it holds a registered task, was allowed by prefix, or is the script
-that runs.
+that runs. A function that was only sent vouches for its own name, not for its module: `oq.enqueue(shutil.disk_usage)`
+must not let data name `shutil:rmtree`.
 
 Invariant: data never makes anything else run. What an import finds must be a function that calls itself by
 exactly the name that was asked for, so `shop.tasks:os.system` finds nothing.
@@ -10,7 +11,6 @@ exactly the name that was asked for, so `shop.tasks:os.system` finds nothing.
 
 from __future__ import annotations
 
-import functools
 import importlib
 import inspect
 import logging
@@ -19,9 +19,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from omniq.annotations import Check, Misfit, checker, hints_of
-from omniq.errors import BadArguments, DuplicateTask, UnnamedTask
+from omniq.errors import BadArguments, DuplicateTask, InvalidName, InvalidOption, UnnamedTask
 from omniq.models.values import check_task_name
 from omniq.names import MAINS, find_object, loaded_module, module_name, object_name
+from omniq.shipped import SHIPPED, asynchronous
 
 __all__ = ("Function", "FunctionRegistry", "task_name")
 
@@ -35,11 +36,17 @@ def task_name(function: Callable[..., Any]) -> str:
         UnnamedTask: nested, a lambda, bound, or an object that is called.
         InvalidName: the name has characters that some engine could not store.
     """
+    if not _called(function):
+        raise UnnamedTask(f"a {type(function).__name__}", "pass the function itself")
     bound = getattr(function, "__self__", None)
     name = object_name(function)
     if name is None or not (bound is None or isinstance(bound, types.ModuleType)):
         raise UnnamedTask(getattr(function, "__qualname__", None) or repr(type(function).__qualname__))
     return check_task_name(name)
+
+
+def _called(function: object) -> bool:
+    return callable(function)
 
 
 class Function:
@@ -50,7 +57,7 @@ class Function:
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self.name = name
         self.function = function
-        self.asynchronous = _asynchronous(function)
+        self.asynchronous = asynchronous(function)
         self._binder: _Binder | None = None
 
     def bind(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -153,10 +160,10 @@ class FunctionRegistry:
         return made
 
     def __contains__(self, name: object) -> bool:
-        return name in self._functions
+        return name in self._functions or name in _SHIPPED
 
-    def add(self, name: str, function: Callable[..., Any], *, replace: bool = False) -> Function:
-        """Register a function, and vouch for its module.
+    def add(self, name: str, function: Callable[..., Any], *, replace: bool = False, vouch: bool = True) -> Function:
+        """Register a function, and vouch for its module unless told not to.
 
         The same function again changes nothing. In `__main__`, where a cell is run again, the new one wins.
 
@@ -164,7 +171,8 @@ class FunctionRegistry:
             DuplicateTask: another function has this name, and `replace` is not set.
             InvalidName: the name has characters that some engine could not store.
         """
-        check_task_name(name)
+        if check_task_name(name) in _SHIPPED:
+            raise InvalidName("task", name, "another one: OmniQ sends functions without a name under this")
         known = self._functions.get(name)
         if known is not None:
             if known.function is function:
@@ -174,16 +182,25 @@ class FunctionRegistry:
             if not (replace or again):
                 raise DuplicateTask(name, first, second)
         known = self._functions[name] = Function(name, function)
-        self._prefixes.add(module_name(_module(function)))
+        if vouch:
+            self._prefixes.add(module_name(_module(function)))
         return known
 
     def allow(self, prefix: str) -> None:
-        """Vouch for a module and all below it: `shop` covers `shop` and `shop.mail`, not `shopping`."""
-        self._prefixes.add(prefix.rstrip("."))
+        """Vouch for a module and all below it: `shop` covers `shop` and `shop.mail`, not `shopping`.
+
+        Raises:
+            InvalidOption: this is no name of a module.
+        """
+        if not all(part.isidentifier() for part in str(prefix).split(".")):
+            raise InvalidOption(
+                "allow", f"{prefix!r} is no name of a module; write it as Python imports it: 'shop.tasks'"
+            )
+        self._prefixes.add(prefix)
 
     def find(self, name: str) -> Function | None:
         """Give the function with this name, importing its module if the app vouches for it."""
-        known = self._functions.get(name)
+        known = self._functions.get(name) or _SHIPPED.get(name)
         if known is not None:
             return known
         module = name.partition(":")[0]
@@ -207,6 +224,9 @@ class FunctionRegistry:
         )
 
 
+_SHIPPED = {name: Function(name, function) for name, function in SHIPPED.items()}
+
+
 def _import(module: str) -> bool:
     if loaded_module(module) is not None:
         return True
@@ -225,14 +245,6 @@ def _callable(found: Any, name: str) -> Callable[..., Any] | None:
     if isinstance(found, types.FunctionType) and object_name(found) == name:
         return found
     return None
-
-
-def _asynchronous(function: Callable[..., Any]) -> bool:
-    while isinstance(function, functools.partial):
-        function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004
-    )
 
 
 def _variadic(parameter: inspect.Parameter) -> bool:

@@ -13,10 +13,12 @@ import sys
 from pathlib import PurePath
 from typing import Any
 
-__all__ = ("MAINS", "find_object", "loaded_module", "module_name", "object_name")
+__all__ = ("MAINS", "UNIMPORTABLE", "find_object", "loaded_module", "module_name", "object_name")
 
 MAINS = ("__main__", "__mp_main__")
 """What the module of the running script calls itself, here and in spawned children."""
+UNIMPORTABLE = "__main__:"
+"""How names begin whose module only this process has: of a notebook, or of `-c`."""
 
 
 def module_name(module: str) -> str:
@@ -58,4 +60,6 @@ def _main_name() -> str:
     if spec is not None and spec.name not in MAINS:
         return str(spec.name).removesuffix(".__main__")
     file = getattr(main, "__file__", None)
-    return PurePath(file).stem if isinstance(file, str) else "__main__"
+    if not isinstance(file, str) or file.startswith("<"):  # a notebook, `-c`, or a program on stdin
+        return "__main__"
+    return PurePath(file).stem

@@ -78,11 +78,12 @@ def inspect(path: str, *, probe: Callable[[str], str] | None = None) -> None:
 def is_private(path: str) -> bool:
     """Say whether the file and its folder are this user's and no group or stranger may write them.
 
-    A file that is not there yet is judged by its nearest folder: who may write that may put one there.
+    A file that is not there yet is judged by its nearest folder: who may write that may put one there. A link is
+    judged by what it leads to.
     """
     if not hasattr(os, "getuid"):
         return False
-    file = Path(path).absolute()
+    file = Path(path).expanduser().resolve()
     folder = next(one for one in file.parents if one.exists())
     looked = [one.stat() for one in (file, folder) if one.exists()]
     return all(one.st_uid == os.getuid() and not one.st_mode & 0o022 for one in looked)

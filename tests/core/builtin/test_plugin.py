@@ -4,9 +4,12 @@ import subprocess
 import sys
 
 import pluggy
+import pytest
 
 from omniq.builtin import plugin
+from omniq.errors import InvalidOption
 from omniq.plugins import specs
+from omniq.plugins.registry import registry
 
 
 def test_the_built_in_plugin_announces_memory_and_two_kinds() -> None:
@@ -30,3 +33,8 @@ def test_announcing_loads_no_implementation() -> None:
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert printed.stdout.strip() == "['omniq.builtin.plugin']"
+
+
+def test_a_host_of_memory_is_refused_with_what_to_write() -> None:
+    with pytest.raises(InvalidOption, match="memory://foo names a host, and memory has none; write 'memory://'"):
+        registry.backend("memory://foo", project="default")

@@ -125,3 +125,29 @@ def test_an_app_gives_its_backend_and_so_does_its_variable(omniq, three, monkeyp
 
     assert by_option.stdout == by_variable.stdout
     assert len(lines(by_option)) == 3
+
+
+def test_an_age_is_a_column_of_its_own_and_the_time_stays_in_json(omniq, three):
+    shown = omniq(*JOBS, "tasks", "list").stdout.splitlines()[0].split()
+    row = lines(omniq(*JOBS, "tasks", "list", "-o", "jsonl"))[0]
+
+    assert shown[-1] == "age"
+    assert "T" in row["created_at"]
+
+
+def test_the_wait_of_the_oldest_task_has_a_unit_in_its_name(omniq, python):
+    python("import shop; shop.add.enqueue(1, 1)")
+
+    row = lines(omniq(*JOBS, "queues", "list", "-o", "jsonl"))[0]
+
+    assert 0 <= row["oldest_ready_seconds"] < 60
+    assert "oldest_ready" not in row
+    assert "oldest_ready" in omniq(*JOBS, "queues", "list").stdout
+
+
+@pytest.mark.parametrize(("verb", "place", "answer"), [("cancel", 0, "finished"), ("requeue", 2, "live")])
+def test_what_the_state_of_a_task_forbids_exits_1(omniq, three, verb, place, answer):
+    done = omniq(*JOBS, "tasks", verb, three[place], "--yes")
+
+    assert answer in done.stdout
+    assert done.returncode == 1

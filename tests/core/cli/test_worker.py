@@ -50,6 +50,13 @@ def test_the_banner_names_app_backend_queues_tasks_and_kind(worker, tmp_path):
     assert "3 at once, kind async, lease 15 s" in text
 
 
+@pytest.mark.parametrize(("lease", "shown"), [("30", "30 s"), ("1.5", "1.5 s"), ("2m", "2 min")])
+def test_a_plain_number_is_a_lease_in_seconds_as_in_the_environment(worker, lease, shown):
+    process = worker("shop:oq", "--lease", lease)
+
+    assert f"lease {shown}" in until(process, "  worker   ")
+
+
 def test_a_task_is_logged_at_start_and_end_and_sigterm_drains_with_0(worker, python):
     task = python("import shop; print(shop.add.enqueue(20, 22).id)")
     process = worker("shop:oq")
@@ -74,6 +81,19 @@ def test_a_second_signal_lets_go_of_what_runs_without_burning_a_retry(worker, py
     assert process.wait(timeout=20) == code
     record = python(f"import shop; t = shop.oq.get_task({task!r}); print(t.state, t.releases, t.failures)")
     assert record == "ready 1 0"
+
+
+@pytest.mark.parametrize(("first", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_end_of_the_grace_lets_go_of_what_runs_and_is_told_too(worker, python, monkeypatch, first, code):
+    monkeypatch.setenv("OMNIQ_WORKER__SHUTDOWN_GRACE", "0.1")
+    task = python("import shop; print(shop.nap.enqueue(600).id)")
+    process = worker("shop:oq")
+    until(process, "napping")
+
+    process.send_signal(first)
+
+    assert process.wait(timeout=20) == code
+    assert python(f"import shop; t = shop.oq.get_task({task!r}); print(t.state, t.releases)") == "ready 1"
 
 
 def test_a_worker_whose_slots_are_all_stuck_exits_75(worker, python):

@@ -39,6 +39,10 @@ def state_of_the_lifespan() -> str:
     return omniq.current().state
 
 
+def metadata_of_the_task() -> dict[str, str]:
+    return omniq.current().metadata
+
+
 starts: list[int] = []
 
 
@@ -205,6 +209,33 @@ async def test_a_timeout_is_a_failure_with_its_reason(app):
     assert caught.value.reason == "timeout"
 
 
+gates: list[asyncio.Event] = []
+
+
+async def outlast(more: str | None) -> str:
+    omniq.current().extend(timeout=more)
+    extended, outlasted = gates
+    extended.set()
+    await outlasted.wait()
+    return "in time"
+
+
+@pytest.mark.parametrize("more", ["1h", None])
+async def test_a_task_that_asks_for_more_time_outlasts_one_with_the_same_timeout(app, more):
+    gates[:] = asyncio.Event(), asyncio.Event()
+    options = app.options(timeout="200ms", retries=0)
+    async with app.worker():
+        first = await options.enqueue(outlast, more)
+        await gates[0].wait()
+        second = await options.enqueue(sleep_for_ever)
+        with pytest.raises(TaskFailed) as caught:
+            await second.result(timeout=10)
+        gates[1].set()
+
+        assert await first.result(timeout=10) == "in time"
+    assert caught.value.reason == "timeout"
+
+
 async def test_the_lifespan_is_entered_once_a_worker_and_seen_inside(url):
     from contextlib import asynccontextmanager
 
@@ -222,6 +253,14 @@ async def test_the_lifespan_is_entered_once_a_worker_and_seen_inside(url):
 
         assert await handle == "pool"
     assert entered == [1, 2]
+
+
+async def test_a_body_reads_the_metadata_of_its_task(app):
+    said = await app.options(metadata={"tenant": "a"}).enqueue(metadata_of_the_task)
+    plain = await app.enqueue(metadata_of_the_task)
+    await app.run_until_idle()
+
+    assert (await said, await plain) == ({"tenant": "a"}, {})
 
 
 async def test_a_held_unique_key_gives_its_holder_or_raises(app):

@@ -1,5 +1,7 @@
 """The producer's side: what is sent again, what is refused, what stands alone."""
 
+import shutil
+
 import pytest
 
 from omniq import (
@@ -12,9 +14,13 @@ from omniq import (
     StoreUnavailable,
     TaskQueue,
 )
+from omniq.builtin.memory import MemoryTaskQueue
 from omniq.builtin.memory.backend import MemoryBackend
+from omniq.client import acting
 from omniq.client import queue as module
 from omniq.client.tasks import call_of
+from omniq.errors import InvalidOption
+from omniq.storage.records import Page
 from omniq.testing.faults import FaultyStore
 
 
@@ -89,6 +95,60 @@ async def test_an_operators_verbs_answer_one_word_an_id():
 
 def abs_of(n: int) -> int:
     return abs(n)
+
+
+async def test_a_function_that_is_sent_vouches_for_its_own_name_and_for_no_other_of_its_module():
+    app = AsyncOmniQ("memory://")
+    await app.enqueue(shutil.disk_usage, "/")
+
+    assert app.registry.find("shutil:disk_usage") is not None
+    assert app.registry.find("shutil:rmtree") is None
+
+
+@pytest.mark.parametrize("allow", ["shutil", ["shutil"]])
+@pytest.mark.parametrize("face", [AsyncOmniQ, OmniQ])
+def test_an_allowed_module_is_imported_by_name(face, allow):
+    app = face("memory://", allow=allow)
+
+    assert getattr(app, "aio", app).registry.find("shutil:rmtree") is not None
+
+
+async def test_a_held_key_in_the_middle_of_many_gives_its_holder_there(faulty):
+    app = AsyncOmniQ(faulty)
+    task = app.task(add)
+    held = await task.options(unique="k").enqueue(0, 0)
+
+    first, second, third = await app.enqueue_many(
+        [task.bind(1, 1), task.options(unique="k").bind(2, 2), task.bind(3, 3)]
+    )
+
+    assert second == held
+    assert len({first.id, second.id, third.id}) == 3
+
+
+async def test_a_queue_that_stands_alone_takes_a_generator_of_calls_and_nothing_but_calls():
+    async with AsyncTaskQueue.from_backend("memory://") as queue:
+        assert len(await queue.enqueue(call_of(add, (n, n), {}, {}) for n in range(3))) == 3
+        with pytest.raises(InvalidOption, match="a function is no call"):
+            await queue.enqueue([add])
+
+
+class Gappy(MemoryTaskQueue):
+    """A store that scans: its first page is empty, and more follow."""
+
+    async def list(self, which, *, limit, after=None):
+        if after is None:
+            return Page([], "0")
+        return await super().list(which, limit=limit, after=None if after == "0" else after)
+
+
+async def test_purge_goes_on_behind_an_empty_page_and_a_full_one(monkeypatch):
+    monkeypatch.setattr(acting, "PAGE", 2)
+    app = AsyncOmniQ(Gappy())
+    await app.map(abs_of, range(5))
+
+    assert (await app.purge("default")).deleted == 5
+    assert (await app.tasks(after="0")).items == []
 
 
 async def test_tasks_are_found_by_state_queue_name_and_tag():

@@ -17,6 +17,7 @@ from omniq import (
 )
 from omniq.builtin.memory.backend import MemoryBackend
 from omniq.models.values import DAY, wall_clock
+from omniq.storage.records import Fence
 from omniq.testing.faults import FaultyStore
 
 UNKNOWN = "018f0000-0000-7000-8000-00000000000f"
@@ -99,7 +100,10 @@ async def test_no_value_is_kept_where_none_is_wanted_and_a_kept_one_expires():
     kept = await app.options(result_ttl="1h").enqueue(add, 1, 1)
     await app.run_until_idle()
 
-    assert await none is None
+    with pytest.raises(ResultExpired, match="asked with result_ttl=0 to keep no value"):
+        await none
+    assert (await app.get_result(none.id)).expired
+    assert await none.state() == "succeeded"
     assert await kept == 2
     times[0] += DAY // 24
     with pytest.raises(ResultExpired):
@@ -127,6 +131,54 @@ async def test_results_beside_the_tasks_are_read_there():
 
         assert await handle.result(timeout=10) == 5
     assert (await app.queue.stores.here()).results is not None
+
+
+async def test_a_result_beside_its_task_is_kept_as_long_as_the_task_says():
+    tasks, results = MemoryBackend().tasks(), MemoryBackend().results()
+    times = [wall_clock()]
+    tasks.clock = results.clock = lambda: times[0]
+    app = AsyncOmniQ(task_queue=tasks, result_storage=results)
+    handle = await app.options(result_ttl="7d").enqueue(add, 2, 3)
+    await app.run_until_idle()
+
+    times[0] += 6 * DAY
+    assert await handle == 5
+    assert not (await app.get_result(handle.id)).expired
+
+
+async def test_a_kept_value_that_is_missing_is_never_taken_for_none():
+    results = MemoryBackend().results()
+    app = AsyncOmniQ(task_queue="memory://", result_storage=results)
+    handle = await app.enqueue(add, 2, 3)
+    await app.run_until_idle()
+    record = (await app.queue.store.get([handle.id]))[0]
+    await results.open()
+    await results.delete([Fence(record.id, record.attempt, record.claim_id)])
+
+    with pytest.raises(ResultExpired, match="past its result_ttl"):
+        await handle
+    assert (await app.get_result(handle.id)).expired
+
+
+async def test_an_error_does_not_expire_where_no_value_is_kept(app):
+    handle = await app.options(result_ttl=0, retries=0).enqueue(add, 1, "x")
+    await app.run_until_idle()
+
+    result = await app.get_result(handle.id)
+    assert (result.state, result.expired) == ("failed", False)
+    assert result.error is not None
+
+
+async def test_a_value_of_none_is_a_value():
+    app = AsyncOmniQ(task_queue="memory://", result_storage=MemoryBackend().results())
+    handle = await app.enqueue(nothing)
+    await app.run_until_idle()
+
+    assert await handle is None
+    assert not (await app.get_result(handle.id)).expired
+
+
+def nothing() -> None: ...
 
 
 async def test_a_wait_survives_a_store_that_is_away_for_a_moment():

@@ -9,6 +9,8 @@ from tests.core.homed import HomedStore
 from omniq.builtin.memory.backend import MemoryBackend
 from omniq.client.once import once
 from omniq.client.stores import Stores
+from omniq.config.configured import serializer_of
+from omniq.config.resolve import Places, resolve
 from omniq.direct import drive
 from omniq.errors import StoreUnavailable
 
@@ -94,3 +96,18 @@ def test_a_value_made_at_first_use_is_one_for_all_threads():
 
     assert len(seen) == 4
     assert len(set(seen)) == 1
+
+
+@pytest.mark.parametrize(
+    ("tasks", "results", "accepted"),
+    [(True, None, True), (True, True, True), (True, False, False), (False, True, False), (False, None, False)],
+)
+def test_dill_is_accepted_only_where_every_store_that_is_read_is_private(tasks, results, accepted):
+    def backend(private):
+        made = MemoryBackend()
+        made.private = private
+        return made
+
+    found = Places(tasks=backend(tasks), results=None if results is None else backend(results))
+
+    assert serializer_of(found, resolve(environ={})).accept_dill is accepted

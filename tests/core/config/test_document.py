@@ -130,6 +130,7 @@ def test_an_unknown_key_is_refused_with_its_path_and_the_nearest_one(decide, doc
             {"worker": {"lease": "soon"}},
             "worker.lease in the dict: 'soon' is no duration; write seconds, a timedelta or text like '1h30m'",
         ),
+        ({"task_timeout": 0}, "task_timeout in the dict: write a duration above 0, for example 15s"),
         ({"worker": {"lease": 0}}, "worker.lease in the dict: write a duration above 0, for example 15s"),
         (
             {"queues": {"reports": {"priority": 10}}},

@@ -43,6 +43,7 @@ def test_an_empty_variable_is_as_good_as_none_and_others_are_not_ours():
     [
         ("OMNIQ_MAX_WORKERS", "many", "OMNIQ_MAX_WORKERS=many: write a whole number, 1 or more"),
         ("OMNIQ_MAX_WORKERS", "0", "OMNIQ_MAX_WORKERS=0: write a whole number, 1 or more"),
+        ("OMNIQ_TASK_TTL", "0", "OMNIQ_TASK_TTL=0: write a duration above 0, for example 15s"),
         ("OMNIQ_WORKER__LEASE", "0", "OMNIQ_WORKER__LEASE=0: write a duration above 0, for example 15s"),
         (
             "OMNIQ_RESULT_TTL",

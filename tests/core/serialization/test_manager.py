@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import struct
 import threading
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -71,6 +74,26 @@ def test_a_refusal_names_the_keyword():
 
 def test_a_refused_key_is_named():
     assert refused({Opaque(): 1}).startswith("argument 1[key <")
+
+
+class Unshown:
+    def __repr__(self) -> str:
+        raise ZeroDivisionError
+
+
+def test_a_key_that_cannot_be_shown_is_refused_by_its_type():
+    assert refused({Unshown(): 1}).startswith("argument 1[key a Unshown] of shop:send is of type")
+
+
+def test_a_name_of_half_a_surrogate_pair_is_refused():
+    assert "the name of argument '\\ud800' of shop:send" in refused(**{"\ud800": 1})
+
+
+def test_a_zone_without_a_key_is_refused():
+    smallest = b"TZif" + bytes(16) + struct.pack(">6L", 0, 0, 0, 0, 1, 4) + bytes(6) + b"UTC\0"
+    zone = ZoneInfo.from_file(io.BytesIO(smallest))
+
+    assert "a ZoneInfo without a key" in refused(datetime(2025, 1, 1, tzinfo=zone))
 
 
 def test_a_refused_result_is_named():

@@ -94,6 +94,26 @@ async def test_a_blocking_call_on_a_running_loop_works_and_warns_once_naming_the
     assert app.stats() == []
 
 
+WAYS = {
+    "app": lambda app, task: app.stats(),
+    "task": lambda app, task: task.enqueue(1, 2),
+    "sender": lambda app, task: app.options(queue="low").enqueue(add, 1, 2),
+    "handle": lambda app, task: app.handle("018f0000-0000-7000-8000-00000000000f").cancel(),
+}
+
+
+@pytest.mark.usefixtures("unwarned")
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_warning_points_at_the_line_of_the_user(way):
+    app = OmniQ("memory://")
+    task = app.task(add)
+
+    with pytest.warns(RuntimeWarning, match="a blocking OmniQ call") as seen:
+        WAYS[way](app, task)
+
+    assert (seen[0].filename, seen[0].lineno) == (__file__, WAYS[way].__code__.co_firstlineno)
+
+
 @pytest.mark.usefixtures("unwarned")
 async def test_nothing_is_said_in_a_notebook(monkeypatch):
     class Shell:

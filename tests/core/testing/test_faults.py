@@ -8,8 +8,7 @@ from omniq.builtin.memory import MemoryBackend
 from omniq.errors import StoreUnavailable
 from omniq.models.states import State
 from omniq.storage.records import Refusal
-from omniq.storage.tasks import BaseTaskQueue
-from omniq.testing import FaultyStore, VirtualClock
+from omniq.testing import FaultyEventStorage, FaultyResultStorage, FaultyStore, VirtualClock
 from omniq.testing.kit.words import draft, ending, enqueue, states, take, take_one
 
 
@@ -82,6 +81,18 @@ async def test_calls_are_recorded_over_companions(store):
     assert store.calls("cancel")[0].args == ([task.id],)
 
 
-def test_every_operation_goes_through_the_wrapper():
-    for operation in BaseTaskQueue.__abstractmethods__:
-        assert operation in vars(FaultyStore), operation
+async def test_a_delayed_request_has_not_happened_until_the_block_ends(store):
+    with store.delay("enqueue") as entered:
+        call = asyncio.ensure_future(store.enqueue([task := draft()]))
+        await entered.wait()
+        assert await states(store, [task.id]) == [None]
+
+    assert await call == []
+    assert await states(store, [task.id]) == [State.READY]
+
+
+@pytest.mark.parametrize("wrapper", [FaultyStore, FaultyResultStorage, FaultyEventStorage])
+def test_every_operation_goes_through_the_wrapper(wrapper):
+    [contract] = [base for base in wrapper.__bases__ if base.__module__.startswith("omniq.storage")]
+    for operation in contract.__abstractmethods__:
+        assert any(operation in vars(one) for one in wrapper.__mro__[: wrapper.__mro__.index(contract)]), operation

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from omniq.testing.history import Broken, Event, Kind, judge, read
+from omniq.testing.history import Broken, Cause, Event, Kind, judge, read, review
 
 LEASE = 100
 
@@ -46,6 +46,14 @@ GOOD = {
         fault("thawed", 600, "p1"),
         line("started", 601, "p1", 1, 1),
     ],
+    "a store that was away, so that a lease ran out": [
+        ACCEPTED,
+        FIRST[0],
+        fault("down", 15, "server"),
+        fault("up", 130, "server"),
+        *SECOND,
+        line("left", 505, "p1", 1, 1),
+    ],
     "a requeue": [ACCEPTED, *FIRST, end(21, state="failed"), line("requeued", 30), *SECOND],
 }
 BAD = {
@@ -54,14 +62,32 @@ BAD = {
     Broken.FINISHED_TWICE: [ACCEPTED, *FIRST, end(21), end(30, state="failed")],
     Broken.OVERLAP: [ACCEPTED, FIRST[0], *SECOND, line("left", 505, "p1", 1, 1)],
     Broken.UNEXPLAINED: [ACCEPTED, *FIRST, *SECOND],
-    Broken.SAME_FENCE: [ACCEPTED, *FIRST, line("back", 21, "p1", 1, 1), line("started", 30, "p1", 1, 1), end(40)],
+    Broken.SAME_FENCE: [
+        ACCEPTED,
+        *FIRST,
+        line("back", 21, "p1", 1, 1),
+        line("started", 30, "p1", 1, 1),
+        line("left", 35, "p1", 1, 1),
+        end(40),
+    ],
     Broken.ATTEMPT_WENT_BACK: [
         ACCEPTED,
         line("started", 10, "p1", 2, 1),
         line("left", 20, "p1", 2, 1),
         line("back", 21, "p1", 2, 1),
         line("started", 30, "p2", 1, 2),
+        line("left", 35, "p2", 1, 2),
         end(40, "p2", 1, 2),
+    ],
+    Broken.NOT_BY_ITS_HOLDER: [
+        ACCEPTED,
+        FIRST[0],
+        fault("frozen", 15, "p1"),
+        SECOND[0],
+        fault("thawed", 505, "p1"),
+        line("left", 506, "p1", 1, 1),
+        end(508, "p2", 2, 2),
+        SECOND[1],
     ],
     Broken.RAN_AFTER_END: [ACCEPTED, *FIRST, end(21), line("back", 22, "p1", 1, 1), SECOND[0]],
 }
@@ -77,6 +103,27 @@ def test_a_seeded_bad_history_is_caught(what):
     assert {one.what for one in judge(BAD[what], lease=LEASE)} == {what}
 
 
+@pytest.mark.parametrize(
+    ("history", "causes"),
+    [
+        ("one start and one end", {}),
+        ("a retry", {Cause.SENT_BACK: 1}),
+        ("a kill in the body", {Cause.KILLED: 1}),
+        ("a freeze between claim and body", {Cause.FROZEN: 1}),
+        ("a store that was away, so that a lease ran out", {Cause.DOWN: 1}),
+        ("a requeue", {Cause.REQUEUED: 1}),
+    ],
+)
+def test_every_second_start_is_counted_under_its_cause(history, causes):
+    assert review(GOOD[history], lease=LEASE).repeats == causes
+
+
+def test_a_store_that_was_back_long_before_explains_nothing():
+    events = [ACCEPTED, fault("down", -500, "s"), fault("up", -400, "s"), *FIRST, *SECOND]
+
+    assert [one.what for one in judge(events, lease=LEASE)] == [Broken.UNEXPLAINED]
+
+
 def test_a_fault_of_another_process_explains_nothing():
     events = [ACCEPTED, FIRST[0], fault("killed", 15, "p3"), *SECOND]
 
@@ -85,6 +132,12 @@ def test_a_fault_of_another_process_explains_nothing():
 
 def test_a_freeze_that_ended_long_before_the_body_explains_nothing():
     events = [ACCEPTED, fault("frozen", -500, "p1"), fault("thawed", -400, "p1"), *FIRST, *SECOND]
+
+    assert [one.what for one in judge(events, lease=LEASE)] == [Broken.UNEXPLAINED]
+
+
+def test_a_kill_long_after_the_body_had_left_explains_nothing():
+    events = [ACCEPTED, *FIRST, fault("killed", 200, "p1"), *SECOND]
 
     assert [one.what for one in judge(events, lease=LEASE)] == [Broken.UNEXPLAINED]
 

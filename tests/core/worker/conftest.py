@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from omniq.models.policy import TaskPolicy, dump_policy
 from omniq.models.values import SECOND, new_id
 from omniq.storage.records import NewTask, TaskRecord
 from omniq.worker.engine import Engine
+from omniq.worker.leases import Leases
 
 OPERATIONS = ("enqueue", "claim", "abandon", "extend", "settle", "reclaim", "sweep", "stats")
 
@@ -122,6 +123,16 @@ class Serializer:
         return msgspec.msgpack.encode(value)
 
 
+class LoopLeases(Leases):
+    """Renews as beside a store that needs a loop, but on the worker's own loop, so that virtual time moves it."""
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+        self.renewing = self._loop.create_task(self._renew_until_stopped())
+        self.renewing.add_done_callback(lambda _: self._post_end())
+
+
 class Rig:
     """One store, one engine, and the few verbs that the tests need."""
 
@@ -169,6 +180,29 @@ class Rig:
         assert record is not None
         return record
 
+    async def fill_buffer(
+        self, engine: Engine, names: Sequence[str], **fields: Any
+    ) -> tuple[asyncio.Task[int], list[str]]:
+        """Start an engine of one slot and teach it that tasks are short; then give it the first of these to run.
+
+        Gives the run, and the ids of all; the others wait for the slot.
+        """
+
+        async def short() -> None:
+            pass
+
+        self.task(short)
+        await self.tasks.open()
+        await self.tasks.enqueue([self.new("short") for _ in range(20)])
+        await engine.start()
+        running = asyncio.ensure_future(engine.run())
+        await engine.idle()
+        tasks = [self.new(name, **fields) for name in names]
+        await self.tasks.enqueue(tasks)
+        while not engine._slots.waiting:  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(0)
+        return running, [task.id for task in tasks]
+
     async def work_until_idle(self, engine: Engine | None = None) -> Engine:
         engine = engine or self.make()
         await engine.start()
@@ -182,6 +216,13 @@ class Rig:
 @pytest.fixture
 def rig() -> Rig:
     return Rig()
+
+
+@pytest.fixture
+def renewals_in_virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let engines renew by the jumping loop's clock, at exact thirds of a lease."""
+    monkeypatch.setattr("omniq.worker.engine.Leases", LoopLeases)
+    monkeypatch.setattr("omniq.worker.leases.jittered", lambda seconds: seconds)
 
 
 @pytest.fixture

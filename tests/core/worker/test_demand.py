@@ -50,6 +50,34 @@ def test_tasks_that_found_no_slot_end_the_fetching_ahead():
     assert demand.ahead == 0
 
 
+def test_one_odd_length_or_trip_moves_the_measure_by_a_fifth():
+    demand = seen(100, 0.001, trip=0.05)  # the measured trip begins at 0, so this one counts as 0.01
+    demand.saw_task(1.001)
+    demand.saw_trip(0.06)
+
+    assert demand.ahead == 20  # 100 slots, two trips of 0.02 s, a length of 0.201 s
+
+
+def test_what_is_fetched_ahead_covers_two_round_trips():
+    assert seen(10, 0.01, trip=0.5).ahead == 200
+    assert seen(10, 0.1, trip=0.5).ahead == 20
+
+
+def test_a_claim_is_worth_it_at_half_of_what_is_fetched_ahead_and_at_a_hundred_in_any_case():
+    some, most = seen(10, 0.1, trip=0.5), seen(300, 0.00001)
+
+    assert (some.ahead, some.want(10, 11), some.want(10, 10)) == (20, 0, 10)
+    assert (most.want(300, 101), most.want(300, 100)) == (0, 100)
+
+
+def test_waiting_tasks_never_shorten_the_measure():
+    demand = seen(10, 5.0)
+    demand.saw_waiting(1.0)
+    demand.saw_trip(2.0)
+
+    assert demand.ahead == 2  # with a length of 1 s it would be 9
+
+
 def test_stuck_slots_are_not_filled():
     demand = Demand(2)
 

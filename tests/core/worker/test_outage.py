@@ -118,7 +118,9 @@ def test_an_abandon_that_fails_is_still_owed(rig, simulate):
         await end(engine, running)
         return await rig.look(task_id)
 
-    assert simulate(main).state is State.SUCCEEDED
+    record = simulate(main)
+
+    assert (record.state, record.releases, record.crashes) == (State.SUCCEEDED, 1, 0)
 
 
 def test_a_task_whose_worker_vanished_runs_again(rig, simulate):
@@ -153,7 +155,7 @@ def test_a_store_that_was_closed_ends_the_worker_with_its_error(rig, simulate):
     simulate(main)
 
 
-def test_a_cancelled_worker_leaves_no_claim_behind(rig, simulate):
+def test_a_cancelled_worker_gives_back_what_runs(rig, simulate):
     @rig.task
     async def endless():
         await asyncio.Event().wait()
@@ -168,7 +170,34 @@ def test_a_cancelled_worker_leaves_no_claim_behind(rig, simulate):
             await running
         return await rig.look(task_id)
 
-    assert simulate(main).state is State.READY
+    record = simulate(main)
+
+    assert (record.state, record.releases, record.crashes) == (State.READY, 1, 0)
+
+
+@pytest.mark.parametrize("cancelled", [True, False], ids=["cancelled", "stopped"])
+def test_a_worker_that_ends_leaves_no_claim_behind_whose_answer_is_on_its_way(rig, simulate, cancelled):
+    original = rig.tasks.claim
+
+    async def claim(*args, **kwargs):
+        await original(*args, **kwargs)
+        await asyncio.Event().wait()
+
+    async def main():
+        rig.tasks.claim = claim
+        task_id = await rig.send("any")
+        engine = rig.make()
+        running = await begin(engine)
+        await asyncio.sleep(1)
+        before = await rig.look(task_id)
+        running.cancel() if cancelled else engine.stop()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        return before, await rig.look(task_id)
+
+    before, after = simulate(main)
+
+    assert (before.state, after.state, after.crashes) == (State.RUNNING, State.READY, 0)
 
 
 async def test_a_result_elsewhere_is_put_under_the_fence_and_not_with_the_task(rig):

@@ -12,7 +12,7 @@ from omniq.models.result import TaskError, load_error
 from omniq.models.states import By, Counter, Reason, State, may
 from omniq.models.values import HOUR, SECOND
 from omniq.storage.records import ClaimedTask, Fence
-from omniq.worker.outcome import Outcome, decide, settlement
+from omniq.worker.outcome import Outcome, decide, settlement, undecided
 
 POLICY = TaskPolicy(retries=Retries(max=3, give_up_on=("builtins:ArithmeticError",)))
 ERROR = TaskError("ValueError", "no")
@@ -93,6 +93,12 @@ TABLE = [
         end.Crashed(ERROR),
         claimed(crashes=2),
         Outcome(FAILED, None, Counter.CRASHES, Reason.CRASHED),
+    ),
+    (
+        "the delay doubles with each crash",
+        end.Crashed(ERROR),
+        claimed(crashes=1),
+        Outcome(READY, 2 * HALF, Counter.CRASHES, Reason.CRASHED),
     ),
     ("a snooze comes back", end.Snoozed(HOUR), SPENT, Outcome(READY, HOUR, Counter.SNOOZES)),
     ("a snooze of 0 keeps its place", end.Snoozed(0), FRESH, Outcome(READY, None, Counter.SNOOZES)),
@@ -190,3 +196,22 @@ def test_a_settlement_of_a_retry_carries_its_error():
 
 def test_a_snooze_stores_no_error():
     assert settlement(FRESH, end.Snoozed(HOUR), POLICY, chance=0.5, ref=None).error is None
+
+
+def test_a_timeout_that_is_given_up_on_fails_at_once():
+    policy = TaskPolicy(retries=Retries(max=3, give_up_on=("builtins:TimeoutError",)))
+
+    assert decide(FRESH, end.TimedOut(ERROR), policy, chance=0.5).to is FAILED
+
+
+def test_a_task_that_snoozed_too_often_says_so():
+    made = settlement(claimed(snoozes=MAX_SNOOZES - 1), end.Snoozed(HOUR), POLICY, chance=0.5, ref=None)
+
+    assert load_error(made.error).type == "omniq.Snooze"
+
+
+def test_what_cannot_be_judged_fails_under_its_own_ref_and_says_why():
+    made = undecided(FRESH, OverflowError("too much"), ref=7)
+
+    assert (made.fence, made.ref, made.to, made.reason) == (FRESH.fence, 7, FAILED, Reason.EXCEPTION)
+    assert load_error(made.error).type == "OverflowError"

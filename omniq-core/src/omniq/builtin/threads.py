@@ -4,8 +4,8 @@
 alive. Here jobs go in through one SimpleQueue and come back through one deque, with one wake-up of the loop a
 burst.
 
-Invariant: a slot that was given up counts as `stuck` until its thread returns, so no more than `size` bodies
-run at once.
+Invariant: a slot whose body was given up counts as `stuck` until its thread returns, so no more than `size` bodies
+run at once. A job that was given up before a thread took it never runs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _Done: TypeAlias = "tuple[_Work, Any, BaseException | None]"
 
 
 class _Work:
-    __slots__ = ("args", "future", "given_up", "function", "kwargs", "variables")  # noqa: RUF023
+    __slots__ = ("args", "future", "given_up", "function", "kwargs", "untaken", "variables")  # noqa: RUF023
 
     def __init__(
         self,
@@ -38,6 +38,14 @@ class _Work:
         self.function, self.args, self.kwargs = function, args, kwargs
         self.variables, self.future = variables, future
         self.given_up = False
+        self.untaken = [True]
+
+    def take(self) -> bool:
+        """Win the job, once: for the thread that runs it, or for the loop that gives it up. Atomic under the GIL."""
+        try:
+            return self.untaken.pop()
+        except IndexError:
+            return False
 
 
 class Threads:
@@ -71,7 +79,10 @@ class Threads:
         except asyncio.CancelledError:
             if not work.future.done() or work.future.cancelled():
                 work.given_up = True
-                self.stuck += 1
+                if work.take():
+                    self._busy -= 1
+                else:
+                    self.stuck += 1
             raise
         if error is not None:
             raise error
@@ -93,6 +104,8 @@ class Threads:
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         while (work := self._jobs.get()) is not None:
+            if not work.take():
+                continue
             value, error = None, None
             try:
                 value = work.variables.run(work.function, *work.args, **work.kwargs)

@@ -36,7 +36,7 @@ class Exit(IntEnum):
         return made
 
     OK = 0, "done"
-    UNEXPECTED = 1, "unexpected error; declined, or nobody to ask; a check found trouble"
+    UNEXPECTED = 1, "unexpected error; declined, or not possible; a check found trouble"
     USAGE = 2, "wrong usage or configuration"
     NOT_FOUND = 3, "not found: one of the ids, or all"
     TASK_FAILED = 4, "the task failed"

@@ -1,12 +1,13 @@
 """`omniq worker APP`: runs the tasks of an app until a signal.
 
-The first signal stops claiming and lets running tasks finish within the grace; the second lets go of them at
-once, at no cost to their retries. Exit 0 after a clean drain; 130 or 143 when tasks had to be let go.
+The first signal stops claiming and lets running tasks finish within the grace; its end, or the second signal, lets
+go of them, at no cost to their retries. Exit 0 after a clean drain; 130 or 143 when tasks had to be let go.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import sys
 from typing import Any
@@ -17,7 +18,7 @@ from omniq import AsyncOmniQ
 from omniq.cli.chosen import Chosen, common
 from omniq.cli.exits import Exit
 from omniq.cli.output import note
-from omniq.models.values import SECOND, span, span_text
+from omniq.models.values import SECOND, Micros, span, span_text
 
 __all__ = ("command",)
 
@@ -51,7 +52,7 @@ def command(
         "queues": [name.strip() for name in queues.split(",") if name.strip()] if queues else None,
         "concurrency": concurrency,
         "kind": kind,
-        "lease": None if lease is None else span(lease, "--lease") / SECOND,
+        "lease": None if lease is None else _seconds(lease) / SECOND,
     }
     app = chosen.open()
     app.config.logging.configure()
@@ -74,6 +75,14 @@ async def _work(app: AsyncOmniQ[Any], options: dict[str, Any]) -> Exit:
     return stopped.answer()
 
 
+def _seconds(text: str) -> Micros:
+    """Read a duration as the environment does: a plain number is seconds."""
+    try:
+        return span(float(text), "--lease")
+    except ValueError:
+        return span(text, "--lease")
+
+
 class _Signals:
     """SIGINT and SIGTERM: the first asks the worker to finish, the second to let go."""
 
@@ -81,6 +90,7 @@ class _Signals:
         self._worker = worker
         self._first: signal.Signals | None = None
         self._insisted = False
+        self._until = math.inf
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._on, number)
@@ -88,6 +98,7 @@ class _Signals:
     def _on(self, number: signal.Signals) -> None:
         if self._first is None:
             self._first = number
+            self._until = asyncio.get_running_loop().time() + self._worker.settings[0].shutdown_grace / SECOND
             note(f"{number.name}: no new tasks; finishing what runs. Once more to let go of it now.")
             self._worker.stop()
         elif not self._insisted:
@@ -96,7 +107,8 @@ class _Signals:
             self._worker.stop_now()
 
     def answer(self) -> Exit:
-        if not self._insisted or self._first is None:
+        late = asyncio.get_running_loop().time() >= self._until  # the worker waits no longer than the grace
+        if self._first is None or not (self._insisted or late):
             return Exit.OK
         return Exit.INTERRUPTED if self._first is signal.SIGINT else Exit.TERMINATED
 

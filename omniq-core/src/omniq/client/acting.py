@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from omniq.client.looking import Filter, where
+from omniq.client.looking import Filter, states_of, where
 from omniq.errors import InvalidOption
 from omniq.models.states import LIVE, TERMINAL, State
 from omniq.models.values import Micros
@@ -132,13 +132,13 @@ def _judged(verb: Verb, which: Filter) -> Filter:
         raise InvalidOption("ids", "give ids, or a filter: state, queue, name, tag, since")
     if which.state is None:
         return msgspec.structs.replace(which, state=_USUAL[verb])
-    states = {State(one) for one in ((which.state,) if isinstance(which.state, str) else which.state)}
+    states = states_of(which.state)
     if not states:
         return msgspec.structs.replace(which, state=_USUAL[verb])
     if idle := states - _MAY[verb]:
         may = ", ".join(state for state in State if state in _MAY[verb])
         raise InvalidOption("state", f"{verb} does nothing to {', '.join(sorted(idle))} tasks; it takes {may}")
-    return msgspec.structs.replace(which, state=frozenset(states))
+    return msgspec.structs.replace(which, state=states)
 
 
 def _would(verb: Verb, record: TaskRecord) -> CancelAnswer | RequeueAnswer | DeleteAnswer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
+from omniq.errors import InvalidOption
 from omniq.models.states import State
 from omniq.models.values import Duration
 from omniq.storage.records import CancelAnswer
@@ -12,7 +13,7 @@ from omniq.storage.records import CancelAnswer
 if TYPE_CHECKING:
     from omniq.client.queue import AsyncTaskQueue
 
-__all__ = ("AsyncHandle", "Completed")
+__all__ = ("AsyncHandle", "Completed", "handles_of")
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -71,7 +72,7 @@ class Completed(Generic[R]):
     def __init__(
         self, queue: AsyncTaskQueue, handles: Iterable[AsyncHandle[R]], timeout: Duration | None, allow_wait: bool
     ) -> None:
-        self._by_id = {one.id: one for one in handles}
+        self._by_id = {one.id: one for one in handles_of(handles)}
         self._ends = queue.results.ends(self._by_id, timeout, allow_wait=allow_wait)
 
     def __aiter__(self) -> Self:
@@ -79,3 +80,21 @@ class Completed(Generic[R]):
 
     async def __anext__(self) -> AsyncHandle[R]:
         return self._by_id[await anext(self._ends)]
+
+
+H = TypeVar("H")
+
+
+def handles_of(handles: Iterable[H], kind: type[Any] = AsyncHandle) -> list[H]:
+    """List handles.
+
+    Raises:
+        InvalidOption: this is one handle alone, or something else is among them.
+    """
+    if isinstance(handles, kind) or not isinstance(handles, Iterable):
+        raise InvalidOption("handles", f"a {type(handles).__name__} is no list of handles; write [handle]")
+    listed = list(handles)
+    for one in listed:
+        if not isinstance(one, kind):
+            raise InvalidOption("handles", f"a {type(one).__name__} is no {kind.__name__}; oq.handle(id) makes one")
+    return listed

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import msgspec
 
+from omniq.errors import InvalidOption
 from omniq.models.policy import PLAIN, load_policy
 from omniq.models.states import State
 from omniq.models.task import Task
 from omniq.models.values import Duration, Micros, at_micros, span, to_datetime
 from omniq.storage.records import TaskRecord, Where
 
-__all__ = ("Filter", "Which", "as_task", "where")
+__all__ = ("Filter", "Which", "as_task", "ids_of", "states_of", "where")
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,19 +41,52 @@ class Which(TypedDict, total=False):
 
 def where(which: Filter, now: Micros) -> Where:
     """Turn a filter into the store's; `now` is the store's time."""
-    states = (which.state,) if isinstance(which.state, str) else which.state or ()
     since = which.since
     if since is not None and not isinstance(since, datetime):
         start: Micros | None = now - span(since, "since")
     else:
         start = None if since is None else at_micros(since, "since")
     return Where(
-        states=frozenset(State(state) for state in states),
+        states=states_of(which.state),
         queue=which.queue,
         name=which.name,
         tag=which.tag,
         since=start,
     )
+
+
+def ids_of(given: str | Iterable[str]) -> list[str]:
+    """List the ids of tasks.
+
+    Raises:
+        InvalidOption: one is no text.
+    """
+    listed: list[Any] = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+    for one in listed:
+        if not isinstance(one, str):
+            raise InvalidOption("id", f"a {type(one).__name__} is no id; pass the text of a handle's id")
+    return listed
+
+
+def states_of(given: State | str | Iterable[State | str] | None) -> frozenset[State]:
+    """Give the states of a filter.
+
+    Raises:
+        InvalidOption: one is no state.
+    """
+    named = (given,) if isinstance(given, str) else given or ()
+    if not isinstance(named, Iterable):
+        raise InvalidOption("state", f"a {type(named).__name__} is no state; use one of {', '.join(State)}")
+    return frozenset(_state(one) for one in named)
+
+
+def _state(given: State | str) -> State:
+    try:
+        return State(given)
+    except ValueError:
+        near = difflib.get_close_matches(str(given), list(State), 1)
+        advice = f"did you mean {str(near[0])!r}?" if near else f"use one of {', '.join(State)}"
+        raise InvalidOption("state", f"{given!r:.60} is no state; {advice}") from None
 
 
 def as_task(record: TaskRecord) -> Task:

@@ -1,7 +1,10 @@
 """What may be said about a task when it is declared or enqueued, and what it means.
 
-The dicts are for the type checker, `resolve` for everybody else: it judges names and values once and gives
-the struct that packing takes. Later words win: settings, declaration, `options(...)`.
+The dicts are for the type checker, `judged` and `resolve` for everybody else: what makes no sense is refused
+where it is written, and `resolve` gives the struct that packing takes.
+
+Invariant: later words win: settings, declaration, `options(...)`. Words that exclude each other are one choice,
+so a later one takes the place of the other; both in one call are a contradiction.
 """
 
 from __future__ import annotations
@@ -15,39 +18,39 @@ from uuid import UUID
 
 import msgspec
 
+from omniq.client.retrying import MOST_RETRIES, RetryPolicy, retries_of
+from omniq.client.unique import Unique, unique_of, until_of
 from omniq.config.resolve import Config
 from omniq.errors import InvalidOption, NotSupported
 from omniq.models.policy import Retries, TaskPolicy
-from omniq.models.states import Until
-from omniq.models.values import DAY, SECOND, Duration, Micros, at_micros, check_name, span
-from omniq.names import module_name
+from omniq.models.values import (
+    DAY,
+    SECOND,
+    Duration,
+    Micros,
+    at_micros,
+    check_name,
+    check_task_name,
+    span,
+    span_text,
+    whole,
+)
 from omniq.packing import Enqueue
 
-__all__ = ("DeclareOptions", "Defaults", "RetryPolicy", "TaskOptions", "Unique", "check_options", "resolve")
+__all__ = (
+    "MAX_TAGS",
+    "DeclareOptions",
+    "Defaults",
+    "RetryPolicy",
+    "TaskOptions",
+    "Unique",
+    "check_options",
+    "judged",
+    "merged",
+    "resolve",
+)
 
-
-class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """When a failed attempt is tried again: exponential back-off, full jitter unless it is switched off."""
-
-    max: int = 3
-    base: Duration = 1.0
-    factor: float = 2.0
-    cap: Duration = "1h"
-    jitter: bool = True
-    retry_on: tuple[type[BaseException] | str, ...] = ()
-    give_up_on: tuple[type[BaseException] | str, ...] = ()
-
-
-class Unique(msgspec.Struct, frozen=True):
-    """At most one task with this key at a time, within one task name of one project.
-
-    `until`: "terminal" (not ended yet), "started" (not started yet), or a time from the enqueue.
-    `on_conflict`: "return" gives the handle of the holder, "raise" raises `UniqueConflict`.
-    """
-
-    key: str
-    until: Duration = "terminal"
-    on_conflict: str = "return"
+MAX_TAGS = 64
 
 
 class _Common(TypedDict, total=False):
@@ -85,7 +88,7 @@ _DECLARE = frozenset(DeclareOptions.__annotations__)
 
 
 def check_options(options: Mapping[str, Any], store: Callable[[], str], *, declaring: bool = False) -> None:
-    """Refuse what is no option, or none here; values are judged by `resolve`.
+    """Refuse what is no option, or none here; `resolve` judges the values.
 
     Raises:
         InvalidOption: the name is unknown; the text has the nearest one.
@@ -95,8 +98,35 @@ def check_options(options: Mapping[str, Any], store: Callable[[], str], *, decla
     for option in options:
         if option not in allowed:
             _refuse(option, allowed, store)
-    if "delay" in options and "run_at" in options:
-        raise InvalidOption("run_at", "excludes delay; give one of the two")
+
+
+def judged(options: Mapping[str, Any], store: Callable[[], str], *, declaring: bool = False) -> dict[str, Any]:
+    """Give back the options of one call if all of them make sense; what can be read once is read now.
+
+    Raises:
+        InvalidOption, InvalidName, NaiveDatetime, NotSupported: as `check_options` and `resolve`.
+    """
+    check_options(options, store, declaring=declaring)
+    given = dict(options)
+    if isinstance(given.get("tags"), Iterable):
+        given["tags"] = _tags(given["tags"])
+    if "name" in given:
+        check_task_name(given["name"])
+    resolve(given, _NONE)
+    return given
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Put later words over earlier ones."""
+    found = dict(below)
+    for pair in _EXCLUSIVE:
+        if any(above.get(option) is not None for option in pair):
+            for option in pair:
+                found.pop(option, None)
+    return {**found, **above}
+
+
+_EXCLUSIVE = (("retries", "retry"), ("delay", "run_at"))
 
 
 def _refuse(option: str, allowed: frozenset[str], store: Callable[[], str]) -> NoReturn:
@@ -141,26 +171,37 @@ def resolve(options: Mapping[str, Any], defaults: Defaults) -> Enqueue:
     if not options:
         return _plain(defaults)
     get = options.get
-    unique = get("unique")
-    key = Unique(unique) if isinstance(unique, str) else unique
-    until, window = _until(key)
+    for first, second in _EXCLUSIVE:
+        if get(first) is not None and get(second) is not None:
+            raise InvalidOption(second, f"excludes {first}; give one of the two")
+    unique = unique_of(get("unique"))
+    until, window = until_of(unique)
     run_at = get("run_at")
     result_ttl = defaults.result_ttl if get("result_ttl") is None else span(options["result_ttl"], "result_ttl")
-    return Enqueue(
+    enqueue = Enqueue(
         queue=check_name("queue", get("queue", "default")),
-        priority=_number("priority", get("priority", 5), 0, 9),
+        priority=whole("priority", get("priority", 5), 0, 9),
         delay=span(get("delay", 0), "delay"),
         run_at=None if run_at is None else at_micros(run_at, "run_at"),
         ttl=_span_or("ttl", options, defaults.ttl),
         keep=result_ttl,
-        unique_key=None if key is None else key.key,
+        unique_key=None if unique is None else unique.key,
         until=until,
         window=window,
-        raise_on_conflict=key is not None and key.on_conflict == "raise",
-        policy=_policy(options, defaults, keep_result=result_ttl > 0),
+        raise_on_conflict=unique is not None and unique.on_conflict == "raise",
+        policy=_policy(options, defaults, keep=result_ttl),
         tags=_tags(get("tags", ())),
         id=_id(get("id")),
     )
+    if enqueue.delay:
+        for name, limit in (("ttl", enqueue.ttl), ("deadline", enqueue.policy.deadline)):
+            if limit is not None and limit <= enqueue.delay:
+                over, start = span_text(limit), span_text(enqueue.delay)
+                raise InvalidOption(name, f"is over after {over}, before delay={start} lets it start; make it longer")
+    return enqueue
+
+
+_NONE = Defaults()
 
 
 @lru_cache(maxsize=8)
@@ -168,37 +209,24 @@ def _plain(defaults: Defaults) -> Enqueue:
     return Enqueue(
         ttl=defaults.ttl,
         keep=defaults.result_ttl,
-        policy=_policy({}, defaults, keep_result=defaults.result_ttl > 0),
+        policy=_policy({}, defaults, keep=defaults.result_ttl),
     )
 
 
-def _policy(options: Mapping[str, Any], defaults: Defaults, *, keep_result: bool) -> TaskPolicy:
+def _policy(options: Mapping[str, Any], defaults: Defaults, *, keep: Micros) -> TaskPolicy:
     retry = options.get("retry")
-    if retry is not None and "retries" in options:
-        raise InvalidOption("retries", "excludes retry=RetryPolicy(max=...); give one of the two")
     if retry is None:
-        count = _number("retries", options.get("retries", defaults.retries), 0, 1_000_000)
+        count = whole("retries", options.get("retries", defaults.retries), 0, MOST_RETRIES)
         retries = Retries(max=count, base=defaults.retry_base)
     else:
-        retries = Retries(
-            max=_number("retry.max", retry.max, 0, 1_000_000),
-            base=span(retry.base, "retry.base"),
-            factor=float(retry.factor),
-            cap=span(retry.cap, "retry.cap"),
-            jitter=bool(retry.jitter),
-            retry_on=tuple(map(_type_name, retry.retry_on)),
-            give_up_on=tuple(map(_type_name, retry.give_up_on)),
-        )
-    metadata = dict(options.get("metadata") or {})
-    if not all(isinstance(key, str) and isinstance(value, str) for key, value in metadata.items()):
-        raise InvalidOption("metadata", "holds text by text only")
+        retries = retries_of(retry)
     return TaskPolicy(
         retries=retries,
         timeout=_span_or("timeout", options, defaults.timeout),
         deadline=_span_or("deadline", options, None),
         max_runtime=_span_or("max_runtime", options, None),
-        keep_result=keep_result,
-        metadata=metadata,
+        keep=keep,
+        metadata=_metadata(options.get("metadata")),
     )
 
 
@@ -206,36 +234,43 @@ def _span_or(option: str, options: Mapping[str, Any], default: Micros | None) ->
     if option not in options:
         return default
     value = options[option]
-    return None if value is None else span(value, option)
+    if value is None:
+        return None
+    micros = span(value, option)
+    if micros == 0:
+        raise InvalidOption(option, f"{value!r} leaves no time; write a duration above 0, or None for no limit")
+    return micros
 
 
-def _number(option: str, value: Any, least: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InvalidOption(option, f"{value!r} is not a whole number from {least} to {most}")
-    return value
+def _metadata(value: Any) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InvalidOption("metadata", f"a {type(value).__name__} is no mapping; write {{'key': 'text'}}")
+    if not all(_is_text(part) for pair in value.items() for part in pair):
+        raise InvalidOption("metadata", "holds text by text only")
+    return dict(value)
 
 
 def _tags(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, Iterable):
+        raise InvalidOption("tags", f"a {type(value).__name__} is no list of texts")
     tags = (value,) if isinstance(value, str) else tuple(value)
-    if not all(isinstance(tag, str) and 0 < len(tag) <= 64 for tag in tags):
+    if not all(_is_text(tag) and 0 < len(tag) <= 64 for tag in tags):
         raise InvalidOption("tags", "each is a text of 1 to 64 characters")
+    if len(tags) > MAX_TAGS:
+        raise InvalidOption("tags", f"these are {len(tags)}, the limit is {MAX_TAGS}; metadata holds more")
     return tags
 
 
-def _until(key: Unique | None) -> tuple[Until, Micros]:
-    if key is None:
-        return Until.TERMINAL, 0
-    if key.on_conflict not in ("return", "raise"):
-        raise InvalidOption("unique", f"on_conflict={key.on_conflict!r}; use 'return' or 'raise'")
-    if key.until == "terminal":
-        return Until.TERMINAL, 0
-    if key.until == "started":
-        return Until.STARTED, 0
-    return Until.WINDOW, span(key.until, "unique")
-
-
-def _type_name(kind: type[BaseException] | str) -> str:
-    return kind if isinstance(kind, str) else f"{module_name(kind.__module__)}:{kind.__qualname__}"
+def _is_text(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
+    return True
 
 
 def _id(value: Any) -> str | None:

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
 
 import msgspec
 
+from omniq.caller import warn_caller
 from omniq.client.handles import AsyncHandle
-from omniq.client.looking import Filter, as_task, where
+from omniq.client.looking import Filter, as_task, ids_of, where
 from omniq.client.options import Defaults, check_options, resolve
 from omniq.client.queue_options import QueueOptions, options_of_queues
 from omniq.client.results import AsyncResultStorage
 from omniq.client.stores import Stores
+from omniq.client.tasks import calls_of
 from omniq.client.verbs import AsyncVerbs
 from omniq.config.configured import Configured, serializer_of
 from omniq.config.resolve import Config, Places, places
 from omniq.direct import is_direct
-from omniq.errors import IdConflict, NotSupported, StoreUnavailable, UniqueConflict
+from omniq.errors import IdConflict, InvalidOption, NotSupported, StoreUnavailable, UniqueConflict, UnnamedTask
 from omniq.models.call import Call
 from omniq.models.task import Task as TaskInfo
+from omniq.models.values import whole
+from omniq.names import UNIMPORTABLE
 from omniq.packing import Enqueue, pack
 from omniq.serialization.manager import SerializationManager
+from omniq.shipped import SHIPPED
+from omniq.storage.base import Durability
 from omniq.storage.records import (
     EnqueueAnswer,
     NewTask,
@@ -37,6 +43,13 @@ __all__ = ("AsyncTaskQueue", "Page")
 AMBIGUOUS_FOR = 300.0
 """Seconds for which an enqueue of unknown outcome is repeated: less than a tombstone is kept."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+MAX_PAGE = 10_000
+
+
+_UNSHIPPED = (
+    "move it to the top level of a module, or use a store that only you can write to (memory://, or a private "
+    "SQLite file), where functions travel themselves"
+)
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -108,7 +121,7 @@ class AsyncTaskQueue(AsyncVerbs, Configured):
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
 
-    async def enqueue(self, calls: Sequence[Call[Any]]) -> list[AsyncHandle[Any]]:
+    async def enqueue(self, calls: Iterable[Call[Any]]) -> list[AsyncHandle[Any]]:
         """Write many calls in as few round trips as the store allows; give a handle each, in order.
 
         Raises:
@@ -116,11 +129,15 @@ class AsyncTaskQueue(AsyncVerbs, Configured):
             IdConflict, UniqueConflict: that call was refused; the others were written.
         """
         tasks, options = [], []
-        for call in calls:
+        for call in calls_of(calls):
             check_options(call.options, lambda: self.store.name)
             given = call.options if self._queue_options is None else self._queue_options.under(call.options)
             resolved = resolve(given, self._defaults)
             options.append(resolved)
+            if call.name in SHIPPED and not self.serializer.accept_dill:
+                raise UnnamedTask(_described(call.function), _UNSHIPPED)
+            if call.name.startswith(UNIMPORTABLE):
+                _warn_of_main(call.name, self.store)
             tasks.append(pack(call.name, call.args, call.kwargs, resolved, self.serializer, self.project))
         answers = await self._write(tasks, fresh=all(one.id is None for one in options))
         ids = [task.id for task in tasks]
@@ -159,13 +176,19 @@ class AsyncTaskQueue(AsyncVerbs, Configured):
 
     async def get_task(self, task_id: str) -> TaskInfo | None:
         """Give the record of one task, None for an unknown one."""
-        record = (await (await self._open()).get([task_id]))[0]
+        record = (await (await self._open()).get(ids_of(task_id)))[0]
         return None if record is None else as_task(record)
 
     async def tasks(self, which: Filter, *, limit: int = 100, after: str | None = None) -> Page:
         """Give a page of tasks, newest first."""
+        whole("limit", limit, 1, MAX_PAGE)
         store = await self._open()
-        found = await store.list(where(which, await store.server_now()), limit=limit, after=after)
+        chosen = where(which, await store.server_now())
+        try:
+            found = await store.list(chosen, limit=limit, after=None if after is None else str(after))
+        except ValueError:  # a place is a store's own word
+            text = f"{after!r:.60} is no place in this list; take it from the page before"
+            raise InvalidOption("after", text) from None
         return Page([as_task(record) for record in found.items], found.next)
 
     async def stats(self, queues: Sequence[str] | None = None) -> list[QueueStats]:
@@ -178,3 +201,23 @@ class AsyncTaskQueue(AsyncVerbs, Configured):
 
     async def _open(self) -> BaseTaskQueue:
         return (await self.stores.here()).tasks
+
+
+_warned = False
+
+
+def _warn_of_main(name: str, store: BaseTaskQueue) -> None:
+    """Warn once that no other process can find a function of a notebook or of `-c`."""
+    global _warned
+    if _warned or store.capabilities.durability is Durability.PROCESS:
+        return
+    _warned = True
+    warn_caller(
+        f"task {name} is defined where no other process can import it, so only workers of this one can run it; "
+        "move it to a module",
+        RuntimeWarning,
+    )
+
+
+def _described(function: Any) -> str:
+    return getattr(function, "__qualname__", None) or f"a {type(function).__name__}"

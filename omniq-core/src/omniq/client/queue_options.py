@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from omniq.client.options import Defaults, RetryPolicy, Unique, resolve
+from omniq.client.options import Defaults, RetryPolicy, Unique, merged, resolve
 from omniq.config.resolve import Config
 from omniq.errors import ConfigError, InvalidOption
 
@@ -23,9 +23,7 @@ class QueueOptions:
         beneath = self._options.get(given.get("queue", "default"))
         if beneath is None:
             return given
-        if "retries" in given or "retry" in given:  # one of the two is the task's word on retries
-            beneath = {key: value for key, value in beneath.items() if key not in ("retries", "retry")}
-        return {**beneath, **given}
+        return merged(beneath, given)
 
 
 def options_of_queues(config: Config) -> QueueOptions | None:

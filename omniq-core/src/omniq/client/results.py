@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
+from omniq.client.looking import ids_of
 from omniq.client.stores import Stores
 from omniq.config.configured import Configured, serializer_of
 from omniq.config.resolve import Config, places
@@ -77,11 +78,12 @@ class AsyncResultStorage(Configured):
 
     async def get(self, task_id: str) -> TaskResult[Any] | None:
         """Give how a task ended; None while it has not, or when it is unknown."""
-        record = (await self._records([task_id]))[0]
+        record = (await self._records(ids_of(task_id)))[0]
         if record is None or not record.state.terminal:
             return None
         expired = await self._is_expired(record)
         raw = None if expired else await self._raw(record)
+        expired = expired or (record.state is State.SUCCEEDED and raw is None)
         return TaskResult(
             task_id=task_id,
             state=record.state,
@@ -164,10 +166,10 @@ class AsyncResultStorage(Configured):
 
     async def _outcome(self, record: TaskRecord) -> Any:
         if record.state is State.SUCCEEDED:
-            if await self._is_expired(record):
-                raise ResultExpired(record.id)
-            raw = await self._raw(record)
-            return None if raw is None else self._serializer.load_result(raw)
+            raw = None if await self._is_expired(record) else await self._raw(record)
+            if raw is None:  # a value of None has bytes too
+                raise ResultExpired(record.id, record.keep > 0)
+            return self._serializer.load_result(raw)
         raise _error(record)
 
     async def _raw(self, record: TaskRecord) -> bytes | None:
@@ -179,7 +181,7 @@ class AsyncResultStorage(Configured):
 
     async def _is_expired(self, record: TaskRecord) -> bool:
         if record.finished_at is None or record.keep == 0:
-            return False
+            return False  # with 0 no value was kept, and an error does not expire
         return await (await self.stores.here()).tasks.server_now() >= record.finished_at + record.keep
 
 

@@ -6,9 +6,12 @@ import functools
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
-from omniq.client.options import DeclareOptions, TaskOptions, check_options
+from omniq.arity import check_arguments
+from omniq.client.options import DeclareOptions, TaskOptions, judged, merged
+from omniq.errors import InvalidOption, UnnamedTask
 from omniq.functions import task_name
 from omniq.models.call import Call
+from omniq.shipped import shipped, ships
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from omniq.client.handles import AsyncHandle
     from omniq.sync._generated import SyncTask
 
-__all__ = ("AsyncDecorator", "AsyncSender", "AsyncTask", "Coro", "Task", "TaskDecorator", "call_of", "task")
+__all__ = ("AsyncDecorator", "AsyncSender", "AsyncTask", "Coro", "Task", "TaskDecorator", "call_of", "calls_of", "task")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,17 +45,22 @@ class Task(Generic[P, C_co, R_co]):
         return value
 
     def bind(self, *args: P.args, **kwargs: P.kwargs) -> Call[R_co]:
-        """Make a call: a template without id, for `enqueue_many` and friends."""
+        """Make a call: a template without id, for `enqueue_many` and friends.
+
+        Raises:
+            BadArguments: one is missing, unknown or given twice.
+        """
+        check_arguments(self.name, self.function, args, kwargs)
         return Call(name=self.name, function=self, args=args, kwargs=kwargs, options=self.declared)
 
     def options(self, **options: Unpack[TaskOptions]) -> Self:
         """Give a task with these options on top of its own.
 
         Raises:
-            InvalidOption: a name is unknown.
+            InvalidOption: a name is unknown, or a value makes no sense.
         """
-        check_options(options, lambda: _store_of(self.app))
-        return type(self)(self.function, self.name, {**self.declared, **options}, self.app)
+        given = judged(options, lambda: _store_of(self.app))
+        return type(self)(self.function, self.name, merged(self.declared, given), self.app)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -101,11 +109,11 @@ def task(fn: Callable[P, R], /) -> Task[P, R, R]: ...
 def task(**options: Unpack[DeclareOptions]) -> TaskDecorator: ...
 def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Declare a task without an app; `oq.enqueue(task, ...)` sends it."""
-    check_options(options, lambda: _store_of(None), declaring=True)
+    given = judged(options, lambda: _store_of(None), declaring=True)
+    named = given.pop("name", None)
 
     def decorate(function: Callable[..., Any]) -> Task[..., Any, Any]:
-        name = options.get("name") or task_name(function)
-        return Task(function, name, {k: v for k, v in options.items() if k != "name"})
+        return Task(function, named or task_name(function), given)
 
     return decorate if fn is None else decorate(fn)
 
@@ -118,20 +126,48 @@ def _store_of(app: Any) -> str:
 def call_of(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], options: Mapping[str, Any]
 ) -> Call[Any]:
-    """Make a call of a task or of any importable function.
+    """Make a call of a task, of any importable function, or of one that has to travel itself.
 
     Raises:
-        UnnamedTask: no worker could find the function.
+        UnnamedTask: no worker could find the function, and it is none that dill carries.
+        BadArguments: an argument is missing, unknown or given twice.
     """
     if isinstance(function, Task):
+        check_arguments(function.name, function.function, args, kwargs)
         return Call(
             name=function.name,
             function=function,
             args=args,
             kwargs=kwargs,
-            options={**function.declared, **options},
+            options=merged(function.declared, options),
         )
-    return Call(name=task_name(function), function=function, args=args, kwargs=kwargs, options=options)
+    try:
+        name = task_name(function)
+    except UnnamedTask:
+        if not ships(function):
+            raise
+        name, kwargs = shipped(function, kwargs)
+    else:
+        check_arguments(name, function, args, kwargs)
+    return Call(name=name, function=function, args=args, kwargs=kwargs, options=options)
+
+
+def calls_of(calls: Iterable[Call[R]]) -> list[Call[R]]:
+    """List calls.
+
+    Raises:
+        InvalidOption: this is one call alone, or something else is among them.
+    """
+    if type(calls) is list:  # of one call mostly, so every look counts
+        listed = calls
+    elif isinstance(calls, Call | Task) or not isinstance(calls, Iterable):
+        raise InvalidOption("calls", f"a {type(calls).__name__} is no list of calls; write [task.bind(...)]")
+    else:
+        listed = list(calls)
+    for call in listed:
+        if type(call) is not Call:
+            raise InvalidOption("calls", f"a {type(call).__name__} is no call; task.bind(...) makes one")
+    return listed
 
 
 class AsyncSender:
@@ -159,5 +195,5 @@ class AsyncSender:
 
     def options(self, **options: Unpack[TaskOptions]) -> AsyncSender:
         """Give a sender with these options on top."""
-        check_options(options, lambda: _store_of(self._app))
-        return AsyncSender(self._app, {**self._options, **options})
+        given = judged(options, lambda: _store_of(self._app))
+        return AsyncSender(self._app, merged(self._options, given))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from omniq.client.acting import Acted, Purged, Verb, act, foretell, purge
-from omniq.client.looking import Filter
+from omniq.client.looking import Filter, ids_of
 from omniq.errors import InvalidOption
 from omniq.models.values import Duration, Micros, check_name, span
 from omniq.storage.records import CancelAnswer, DeleteAnswer, RequeueAnswer
@@ -79,7 +79,7 @@ class AsyncVerbs:
             return await act(await self._open(), verb, Filter(**which), delay=delay, dry_run=dry_run)
         if which:
             raise InvalidOption("ids", f"excludes {', '.join(which)}; give ids or a filter")
-        listed = (ids,) if isinstance(ids, str) else ids
+        listed = ids_of(ids)
         store = await self._open()
         match verb:
             case _ if dry_run:

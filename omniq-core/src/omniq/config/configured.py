@@ -55,16 +55,18 @@ class Configured:
 
 
 def serializer_of(places: Places, config: Config) -> SerializationManager:
-    """Give the codecs that may be accepted there: dill only where the store is private to its user.
+    """Give the codecs that may be accepted there: dill only where every store that is read is private to its user.
+
+    One serializer reads arguments and results: a shared result store beside a private queue refuses dill for both.
 
     Raises:
         ConfigError: dill is allowed by the settings on a store that others can write to.
     """
-    private = bool(getattr(places.tasks, "private", False))
+    private = all(getattr(one, "private", False) for one in (places.tasks, places.results) if one is not None)
     if "dill" in config.codecs and not private:
         origin = config.origins.get("SERIALIZATION__ALLOW", "argument")
         raise ConfigError(
-            f"serialization.allow ({origin}) has dill, and others can write to this store: reading dill would run "
+            f"serialization.allow ({origin}) has dill, and others can write to a store of it: reading dill would run "
             "what they wrote; allow [msgspec] alone"
         )
     return SerializationManager(accept_dill=private and (not config.codecs or "dill" in config.codecs))

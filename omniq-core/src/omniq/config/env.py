@@ -118,7 +118,7 @@ def _positive(text: str) -> Micros:
 
 
 def _optional(text: str) -> Micros | None:
-    return None if text.lower() == "none" else _duration(text)
+    return None if text.lower() == "none" else _positive(text)
 
 
 READERS: dict[str, Callable[[str], Any]] = {

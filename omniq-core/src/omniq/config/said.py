@@ -185,7 +185,7 @@ def _duration(value: Any) -> Micros:
 
 
 def _optional(value: Any) -> Micros | None:
-    return None if isinstance(value, str) and value.lower() == "none" else _duration(value)
+    return None if isinstance(value, str) and value.lower() == "none" else _positive(value)
 
 
 def _positive(value: Any) -> Micros:

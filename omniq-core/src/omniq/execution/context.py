@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 from omniq.errors import NoCurrentTask
+from omniq.models.policy import load_policy
 from omniq.models.values import Duration, span
 from omniq.storage.records import ClaimedTask, Fence
 
@@ -62,6 +63,11 @@ class Context(Generic[S]):
     def fence(self) -> Fence:
         """(task id, attempt, claim id): hand it to what you write to, so that a stale attempt is refused."""
         return self._task.fence
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the enqueue said as `metadata=`; read from the policy at each look."""
+        return dict(load_policy(self._task.policy).metadata)
 
     @property
     def logger(self) -> logging.Logger:

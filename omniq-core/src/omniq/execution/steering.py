@@ -15,7 +15,7 @@ class Retry(Steering):
     """Try again after this time; it counts as a failure, and the budget of retries bounds it."""
 
     def __init__(self, message: str = "", *, in_: Duration | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message or "the task asked for another try")
         self.delay: Micros | None = None if in_ is None else span(in_, "in_")
 
 
@@ -33,3 +33,7 @@ class Discard(Steering):
     def __init__(self, why: str = "") -> None:
         super().__init__(why)
         self.why = why
+
+
+for _kind in (Retry, Snooze, Discard):
+    _kind.__module__ = "omniq"  # where a user has them from, so that an error that is shown can be looked up

@@ -10,7 +10,11 @@ import msgspec
 
 from omniq.models.values import SECOND, Micros
 
-__all__ = ("WorkerSettings", "worker_name")
+__all__ = ("MAX_CONCURRENCY", "MIN_LEASE", "WorkerSettings", "worker_name")
+
+MAX_CONCURRENCY = 1_000_000
+MIN_LEASE: Micros = SECOND // 10
+"""Renewed every third of it: a shorter one would be lost to any pause of the process."""
 
 
 def worker_name() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from omniq.models.values import HOUR, MINUTE, SECOND, Micros
+from omniq.models.values import DAY, HOUR, MINUTE, SECOND, Micros
 
 __all__ = (
     "MAX_CRASHES",
@@ -57,15 +57,21 @@ class TaskPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything about one task that only core reads. Times in µs.
 
     `deadline` counts from the enqueue (or the requeue); `timeout` bounds one attempt; `max_runtime` ends the
-    renewal of a hung one.
+    renewal of a hung one. `keep` is how long a value is kept from the end, which whoever puts it elsewhere than
+    the task must know.
     """
 
     retries: Retries = Retries()
     timeout: Micros | None = None
     deadline: Micros | None = None
     max_runtime: Micros | None = None
-    keep_result: bool = True
+    keep: Micros = DAY
     metadata: dict[str, str] = {}
+
+    @property
+    def keep_result(self) -> bool:
+        """Whether a value is kept at all."""
+        return self.keep > 0
 
 
 PLAIN = TaskPolicy()

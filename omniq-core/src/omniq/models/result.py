@@ -42,7 +42,10 @@ class TaskError(msgspec.Struct, frozen=True):
 
 
 class TaskResult(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
-    """How a task ended, with its value (None unless it succeeded and kept one) or its error."""
+    """How a task ended, with its value (None unless it succeeded and kept one) or its error.
+
+    `expired` says that a value is gone: past its result_ttl, or not kept because that was 0.
+    """
 
     task_id: str
     state: State

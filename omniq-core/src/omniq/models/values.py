@@ -12,13 +12,14 @@ import re
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from omniq.errors import InvalidName, InvalidOption, NaiveDatetime
 
 __all__ = (
     "DAY",
     "HOUR",
+    "LONGEST",
     "MILLISECOND",
     "MINUTE",
     "SECOND",
@@ -34,6 +35,7 @@ __all__ = (
     "span_text",
     "to_datetime",
     "wall_clock",
+    "whole",
 )
 
 Micros: TypeAlias = int
@@ -44,6 +46,9 @@ SECOND: Micros = 1_000_000
 MINUTE: Micros = 60 * SECOND
 HOUR: Micros = 60 * MINUTE
 DAY: Micros = 24 * HOUR
+
+LONGEST: Micros = 36_525 * DAY
+"""100 years: what is longer is a slip, or would run over in an engine's integers."""
 
 _UNITS: dict[str, Micros] = {
     "us": 1, "ms": MILLISECOND, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY,
@@ -63,24 +68,40 @@ def span(value: Duration, option: str = "duration") -> Micros:
     """Turn a duration into microseconds.
 
     Raises:
-        InvalidOption: not a duration, negative, or not finite.
+        InvalidOption: not a duration, negative, longer than 100 years, or not finite.
     """
+    micros: float
     if isinstance(value, timedelta):
         micros = value // timedelta(microseconds=1)
     elif isinstance(value, str):
         parts = _PART.findall(value)
         if not parts or "".join(number + unit for number, unit in parts) != value.replace(" ", ""):
             raise InvalidOption(option, f"{value!r} is no duration; write seconds, a timedelta or text like '1h30m'")
-        micros = round(sum(float(number) * _UNITS[unit] for number, unit in parts))
+        micros = sum(float(number) * _UNITS[unit] for number, unit in parts)
     elif isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidOption(option, f"{value!r} is no duration; write seconds, a timedelta or text like '1h30m'")
     elif value != value or value in (float("inf"), float("-inf")):
         raise InvalidOption(option, f"{value!r} is not finite")
     else:
-        micros = round(value * SECOND)
+        micros = value * SECOND
     if micros < 0:
-        raise InvalidOption(option, f"{value!r} is negative; a duration starts at 0")
-    return micros
+        raise InvalidOption(option, f"{value!r:.60} is negative; a duration starts at 0")
+    if micros > LONGEST:
+        raise InvalidOption(
+            option, f"{value!r:.60} is longer than 100 years; durations are seconds, or text with a unit"
+        )
+    return round(micros)
+
+
+def whole(option: str, value: Any, least: int, most: int) -> int:
+    """Give back a whole number in its range.
+
+    Raises:
+        InvalidOption: it is none, or out of the range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InvalidOption(option, f"{value!r:.80} is not a whole number from {least} to {most}")
+    return value
 
 
 def span_text(micros: Micros) -> str:
@@ -95,11 +116,18 @@ def at_micros(value: datetime, option: str = "time") -> Micros:
     """Turn an aware datetime into microseconds since the epoch.
 
     Raises:
+        InvalidOption: no datetime at all.
         NaiveDatetime: the value has no time zone.
     """
+    if not _is_a_time(value):
+        raise InvalidOption(option, f"{value!r:.60} is no time; pass an aware datetime such as datetime.now(UTC)")
     if value.tzinfo is None or value.utcoffset() is None:
         raise NaiveDatetime(option, value.isoformat(sep=" "))
     return (value - _EPOCH) // timedelta(microseconds=1)
+
+
+def _is_a_time(value: object) -> bool:
+    return isinstance(value, datetime)
 
 
 def to_datetime(micros: Micros) -> datetime:
@@ -155,7 +183,7 @@ def check_name(kind: str, name: str) -> str:
     Raises:
         InvalidName: not 1 to 64 letters, digits, `_` or `-`.
     """
-    if not _NAME.fullmatch(name):
+    if not _fits(_NAME, name):
         raise InvalidName(kind, str(name), "1 to 64 letters, digits, '_' or '-'")
     return name
 
@@ -166,6 +194,10 @@ def check_task_name(name: str) -> str:
     Raises:
         InvalidName: not 1 to 200 letters, digits, `_`, `-`, `.` or `:`.
     """
-    if not _TASK_NAME.fullmatch(name):
+    if not _fits(_TASK_NAME, name):
         raise InvalidName("task", str(name), "1 to 200 letters, digits, '_', '-', '.' or ':'")
     return name
+
+
+def _fits(pattern: re.Pattern[str], name: object) -> bool:
+    return isinstance(name, str) and pattern.fullmatch(name) is not None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, Literal, cast, get_args, get_origin
 
 import msgspec
 
@@ -56,6 +56,10 @@ def decode(offer: Offer, url: StoreUrl | None) -> msgspec.Struct | None:
         if option in fields:
             continue
         if option == "host" and "path" in fields and url is not None:
+            if not fields["path"].required:
+                raise InvalidOption(
+                    "host", f"{url} names a host, and {offer.provider.name} has none; write '{url.scheme}://'"
+                )
             place = f"{url.scheme}:///{url.host}"
             raise InvalidOption("host", f"{url} names a host; write {place!r} for a path, with three slashes")
         close = difflib.get_close_matches(option, fields, n=1)
@@ -65,8 +69,20 @@ def decode(offer: Offer, url: StoreUrl | None) -> msgspec.Struct | None:
         if field.required and name not in said:
             example = f"{offer.provider.name}:///..." if name == "path" else f"?{name}=..."
             raise InvalidOption(name, f"backend {offer.provider.name!r} needs it; write {example!r}")
+    said = {option: _chosen(option, value, fields[option].type) for option, value in said.items()}
     try:
         return msgspec.convert(said, type=struct, strict=False)
     except msgspec.ValidationError as error:
         where = str(error).rpartition("$.")[2].rstrip("`") if "$." in str(error) else offer.provider.name
         raise InvalidOption(where, str(error).partition(" - at ")[0]) from None
+
+
+def _chosen(option: str, value: str, kind: Any) -> str:
+    """Give one of a closed set of words as its provider spells it; other values as they are."""
+    words = get_args(kind) if get_origin(kind) is Literal else ()
+    if not words or not all(isinstance(word, str) for word in words):
+        return value
+    for word in words:
+        if word.lower() == value.lower():
+            return str(word)
+    raise InvalidOption(option, f"{value!r:.60} is not allowed; use one of {', '.join(words)}")

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, Flag
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
@@ -39,6 +39,7 @@ _DATETIME, _DATE, _TIME, _TIMEDELTA, _DECIMAL, _UUID, _PATH = 7, 8, 9, 10, 11, 1
 _ENUM, _DATACLASS, _STRUCT, _NAMEDTUPLE = 14, 15, 16, 17
 
 _PATHS: dict[str, type[PurePath]] = {kind.__name__: kind for kind in (Path, PurePath, PurePosixPath, PureWindowsPath)}
+_KEYS = frozenset({str, int})
 _INT64 = 1 << 63
 
 encode_plain = msgspec.msgpack.Encoder().encode
@@ -134,10 +135,8 @@ def _write_plain(value: Any) -> Any:
 
 
 def _write_dict(value: dict[Any, Any]) -> Any:
-    if all(type(key) is str or (type(key) is int and -_INT64 <= key < _INT64) for key in value):
-        wired = {_write_plain(key): _wired(item) for key, item in value.items()}
-        if all(type(key) is not msgspec.msgpack.Ext for key in wired):
-            return wired
+    if all(type(key) in _KEYS and _write_plain(key) is key for key in value):
+        return {key: _wired(item) for key, item in value.items()}
     return _ext(_PAIRS, [_wired(part) for pair in value.items() for part in pair])
 
 
@@ -148,9 +147,12 @@ def _write_set(code: int) -> Callable[[Any], Any]:
 def _write_zoned(code: int) -> Callable[[Any], Any]:
     def write(value: datetime | time) -> Any:
         zone = value.tzinfo
-        if isinstance(zone, ZoneInfo):
-            return _ext(code, [value.replace(tzinfo=None).isoformat(), value.fold, zone.key])
-        return _ext(code, [value.isoformat(), value.fold])
+        if zone is None:
+            return _ext(code, [value.isoformat(), value.fold])
+        # Not in the text: `fromisoformat` loses the sign of an offset below a second.
+        offset = (zone.utcoffset(None) or timedelta()) // timedelta(microseconds=1)
+        where = zone.key if isinstance(zone, ZoneInfo) else offset
+        return _ext(code, [value.replace(tzinfo=None).isoformat(), value.fold, where])
 
     return write
 
@@ -214,9 +216,13 @@ def _read_pairs(parts: list[Any]) -> dict[Any, Any]:
 def _read_zoned(kind: type[datetime] | type[time]) -> Callable[[list[Any]], Any]:
     def read(parts: list[Any]) -> Any:
         value = kind.fromisoformat(parts[0]).replace(fold=parts[1])
-        return value.replace(tzinfo=ZoneInfo(parts[2])) if len(parts) > 2 else value
+        return value.replace(tzinfo=_zone(parts[2])) if len(parts) > 2 else value
 
     return read
+
+
+def _zone(where: str | int) -> ZoneInfo | timezone:
+    return ZoneInfo(where) if isinstance(where, str) else timezone(timedelta(microseconds=where))
 
 
 def _read_enum(parts: list[Any]) -> Any:

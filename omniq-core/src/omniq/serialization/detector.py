@@ -138,6 +138,8 @@ class SerializationDetector:
             return Obstacle(path, _type_name(value), _advice(type(value)), kind is Kind.REFUSED)
         if kind in (Kind.DATETIME, Kind.TIME) and not isinstance(value.tzinfo, None | timezone | ZoneInfo):
             return Obstacle(path, _type_name(value.tzinfo), "use a zoneinfo.ZoneInfo or datetime.timezone")
+        if kind in (Kind.DATETIME, Kind.TIME) and getattr(value.tzinfo, "key", "") is None:
+            return Obstacle(path, "a ZoneInfo without a key", "make it by name: ZoneInfo('Europe/Berlin')")
         if kind in _LEAVES:
             return None
         if kind in (Kind.ENUM, Kind.DATACLASS, Kind.STRUCT, Kind.NAMEDTUPLE) and not _findable(type(value)):
@@ -181,13 +183,20 @@ def field_names(kind: Any) -> tuple[str, ...]:
 
 def _inside(kind: Kind, value: Any) -> list[tuple[str, Any]]:
     if kind is Kind.DICT:
-        keys = [(f"[key {key!r:.40}]", key) for key in value if type(key) not in _PLAIN_KEYS]
-        return keys + [(f"[{key!r:.40}]", item) for key, item in value.items()]
+        keys = [(f"[key {_shown(key)}]", key) for key in value if type(key) not in _PLAIN_KEYS]
+        return keys + [(f"[{_shown(key)}]", item) for key, item in value.items()]
     if kind in (Kind.SET, Kind.FROZENSET):
         return [("{...}", item) for item in value]
     if kind in (Kind.DATACLASS, Kind.STRUCT):
         return [(f".{name}", getattr(value, name)) for name in field_names(type(value)) if hasattr(value, name)]
     return [(f"[{index}]", item) for index, item in enumerate(value)]
+
+
+def _shown(key: Any) -> str:
+    try:
+        return f"{key!r:.40}"
+    except Exception:  # a user's __repr__ may raise, and so does that of a huge int
+        return f"a {type(key).__name__}"
 
 
 def _findable(kind: type) -> bool:

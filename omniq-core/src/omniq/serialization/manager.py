@@ -118,6 +118,11 @@ class SerializationManager:
         return self._dump_rich(value, self._detector.obstacle(value), "the result", "")
 
     def _dump_rich_arguments(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+        for word in kwargs:
+            try:
+                word.encode()
+            except UnicodeEncodeError:  # half a surrogate pair: no function has such a parameter
+                raise Unserializable(f"the name of argument {word!r} of {name}", "str", "use a text") from None
         for place, value in (*enumerate(args, 1), *kwargs.items()):
             if obstacle := self._detector.obstacle(value):
                 return self._dump_rich([list(args), kwargs], obstacle, f"argument {place!r}", f" of {name}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeV
 
 from omniq.app import AsyncOmniQ
 from omniq.client.acting import Acted, Purged
-from omniq.client.handles import AsyncHandle
+from omniq.client.handles import AsyncHandle, handles_of
 from omniq.client.looking import Filter
 from omniq.client.options import DeclareOptions, TaskOptions
 from omniq.client.queue import AsyncTaskQueue, Page
@@ -210,6 +210,8 @@ class OmniQ(SyncSender, Verbs, Configured, Generic[S]):
             variables decide, then `omniq.yaml`, else it is one SQLite file in BASE_DIR.
         task_queue, result_storage: the same for one role.
         lifespan: an async context manager, run once per worker; its value is `current().state`.
+        allow: modules, and all below them, whose functions a worker may import by name. Modules of declared tasks
+            are allowed as they are; undecorated functions that another process sends need it.
     """
 
     _aio: AsyncOmniQ[S]
@@ -222,9 +224,17 @@ class OmniQ(SyncSender, Verbs, Configured, Generic[S]):
         result_storage: object = None,
         project: str | None = None,
         lifespan: Callable[[], AbstractAsyncContextManager[S]] | None = None,
+        allow: str | Iterable[str] = (),
     ) -> None:
         self._join(
-            AsyncOmniQ(url, task_queue=task_queue, result_storage=result_storage, project=project, lifespan=lifespan)
+            AsyncOmniQ(
+                url,
+                task_queue=task_queue,
+                result_storage=result_storage,
+                project=project,
+                lifespan=lifespan,
+                allow=allow,
+            )
         )
 
     @classmethod
@@ -288,7 +298,7 @@ class OmniQ(SyncSender, Verbs, Configured, Generic[S]):
         """Open the stores now instead of at the first use."""
         self._driver.run(self._aio.open)
 
-    def enqueue_many(self, calls: Sequence[Call[R]]) -> list[Handle[R]]:
+    def enqueue_many(self, calls: Iterable[Call[R]]) -> list[Handle[R]]:
         """Send many calls in as few round trips as the store allows; each call makes a task of its own."""
         return [Handle(self._driver, one) for one in self._driver.run(self._aio.enqueue_many, calls)]
 
@@ -305,7 +315,9 @@ class OmniQ(SyncSender, Verbs, Configured, Generic[S]):
             ResultTimeout: not all have ended yet.
             WaitInsideTask: called in a task, where waiters could fill every slot; `allow_wait=True` insists.
         """
-        return self._driver.run(self._aio.gather, [one._aio for one in handles], timeout=timeout, allow_wait=allow_wait)
+        return self._driver.run(
+            self._aio.gather, [one._aio for one in handles_of(handles, Handle)], timeout=timeout, allow_wait=allow_wait
+        )
 
     def as_completed(
         self, handles: Iterable[Handle[R]], *, timeout: Duration | None = None, allow_wait: bool = False
@@ -317,7 +329,9 @@ class OmniQ(SyncSender, Verbs, Configured, Generic[S]):
             WaitInsideTask: as from `gather`.
         """
         for one in self._driver.iterate(
-            self._aio.as_completed([one._aio for one in handles], timeout=timeout, allow_wait=allow_wait)
+            self._aio.as_completed(
+                [one._aio for one in handles_of(handles, Handle)], timeout=timeout, allow_wait=allow_wait
+            )
         ):
             yield Handle(self._driver, one)
 
@@ -369,9 +383,10 @@ class OmniQ(SyncSender, Verbs, Configured, Generic[S]):
         """Make a worker: `with` runs it on a loop and a thread of its own.
 
         Args:
-            queues: in the order served, or a mapping queue -> kind. Default: `default` and those that the
-                app's tasks name.
-            concurrency: bodies at once, a kind.
+            queues: one, or several in the order served, or a mapping queue -> kind. Default: the configured ones,
+                `default`, and those that the app's tasks name.
+            concurrency: bodies at once, a kind; 1 or more.
+            lease: how long a claim lives unrenewed; 100 ms or more.
         """
         worker = self.aio.worker(
             kind=kind, concurrency=concurrency, queues=queues, lease=lease, shutdown_grace=shutdown_grace
@@ -444,7 +459,7 @@ class TaskQueue(Verbs, Configured):
         """Close the store; the next use opens it again."""
         self._driver.run(self._aio.close)
 
-    def enqueue(self, calls: Sequence[Call[Any]]) -> list[Handle[Any]]:
+    def enqueue(self, calls: Iterable[Call[Any]]) -> list[Handle[Any]]:
         """Write many calls in as few round trips as the store allows; give a handle each, in order.
 
         Raises:

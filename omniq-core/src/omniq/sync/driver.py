@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
+from omniq.caller import warn_caller
 from omniq.client.once import once
 from omniq.client.stores import Stores
 from omniq.direct import NeedsLoop, drive
@@ -76,10 +76,8 @@ def _warn_of_the_loop(function: Callable[..., Any]) -> None:
         return
     _warned = True
     twin = getattr(function, "__qualname__", "AsyncOmniQ")
-    warnings.warn(
-        f"a blocking OmniQ call stops the event loop of this thread meanwhile; await {twin} instead",
-        RuntimeWarning,
-        stacklevel=4,
+    warn_caller(
+        f"a blocking OmniQ call stops the event loop of this thread meanwhile; await {twin} instead", RuntimeWarning
     )
 
 

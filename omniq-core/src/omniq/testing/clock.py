@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omniq.models.values import Duration, Micros, span
 
-__all__ = ("VirtualClock",)
+__all__ = ("START", "VirtualClock")
 
 START: Micros = 1_800_000_000_000_000
 """January 2027: past every real stamp of a test's machine, so that a mix-up of clocks shows at once."""

@@ -105,7 +105,7 @@ class Engine:
             self._runner.begun = self._begun
         self._settler = Settler(tasks, results, drop=self._leases.drop, report=self._settled, took=demand.saw_trip)
         self._sweeper = Sweeper(
-            tasks, lease=settings.lease, worker=settings.name, crashed=self._take_over, ended=self._swept
+            tasks, results, lease=settings.lease, worker=settings.name, crashed=self._take_over, ended=self._swept
         )
         self._claimer = Claimer(
             tasks,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 from omniq.direct import drive
@@ -80,11 +81,16 @@ class Leases:
         """Give the time at which an execution counts as lost if no renewal is confirmed before."""
         return execution.confirmed + self._trusted
 
+    def _pause(self, took: float = 0.0) -> float:
+        """Renew every third of a lease, however long the last one took: one that hung must not cost the lease."""
+        return max(0.0, jittered(self.span / 3) - took)
+
     def _renew_directly(self) -> None:
         companion = self._tasks.companion()
-        opened = False
+        opened, pause = False, self._pause()
         try:
-            while not self._stop.wait(jittered(self.span / 3)):
+            while not self._stop.wait(pause):
+                begun = time.monotonic()
                 try:
                     if not opened:
                         drive(companion.open())
@@ -92,6 +98,7 @@ class Leases:
                     drive(self._renew(companion))
                 except Exception as why:
                     self._failed(why)
+                pause = self._pause(time.monotonic() - begun)
         finally:
             if opened:
                 drive(companion.close())
@@ -107,13 +114,14 @@ class Leases:
         own, woken = asyncio.get_running_loop(), asyncio.Event()
         self._wake_own = lambda: own.call_soon_threadsafe(woken.set)
         companion = self._tasks.companion()
-        opened = False
+        opened, pause = False, self._pause()
         while not self._stop.is_set():
             try:
-                await asyncio.wait_for(woken.wait(), jittered(self.span / 3))
+                await asyncio.wait_for(woken.wait(), pause)
                 break
             except TimeoutError:
                 pass
+            begun = own.time()
             try:
                 async with asyncio.timeout(self.span / 3):  # one that hangs must not cost the next renewal too
                     if not opened:
@@ -122,6 +130,7 @@ class Leases:
                     await self._renew(companion)
             except Exception as why:
                 self._failed(why)
+            pause = self._pause(own.time() - begun)
         self._wake_own = None
         if opened:
             await companion.close()
@@ -163,7 +172,8 @@ class Leases:
     def _failed(self, why: Exception) -> None:
         if not self._silent:
             self._silent = True
-            logger.warning("leases cannot be renewed, trying again: %s", why)
+            said = str(why) or "the store does not answer"  # a TimeoutError says nothing
+            logger.warning("leases cannot be renewed, trying again: %s", said)
 
     def _post_end(self) -> None:
         if self._loop is not None and self._ended is not None:

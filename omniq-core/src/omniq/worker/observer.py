@@ -22,9 +22,7 @@ class Observer(Protocol):
         """An attempt begins; its body has not been called."""
 
     def settled(self, task: ClaimedTask, settlement: Settlement | None, became: State | None, seconds: float) -> None:
-        """The store answered. `became` is None where the attempt was lost, so nothing was written; there is no
-        settlement where that was known before.
-        """
+        """The store answered. `became` and the settlement are None where the attempt was lost: nothing was written."""
 
     def recovered(self, task: ClaimedTask) -> None:
         """A lease that ran out was taken over; its settlement follows."""

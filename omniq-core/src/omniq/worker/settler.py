@@ -112,7 +112,7 @@ class Settler:
             sent = loop.time()
             try:
                 if self._results is not None:
-                    settlements = await self._put_results(self._results, settlements)
+                    settlements = await self._put_results(self._results, batch, settlements)
                 answers = await self._tasks.settle(settlements)
             except (StoreUnavailable, StoreFull, OSError) as why:
                 if self._gave_up.is_set():
@@ -149,14 +149,18 @@ class Settler:
         guilty.settlement = undecided(guilty.task, why, ref=guilty.ref)
         return await self._tasks.settle([guilty.settlement])
 
-    async def _put_results(self, results: BaseResultStorage, settlements: list[Settlement]) -> list[Settlement]:
+    async def _put_results(
+        self, results: BaseResultStorage, batch: list[Execution], settlements: list[Settlement]
+    ) -> list[Settlement]:
         """Put values and final errors where results live, before the settlement that makes them valid."""
         found: list[tuple[Fence, StoredResult]] = [
             (
                 one.fence,
-                StoredResult(value=one.result) if one.result is not None else StoredResult(error=one.error),
+                StoredResult(
+                    value=one.result, error=one.error if one.result is None else None, keep=execution.policy.keep
+                ),
             )
-            for one in settlements
+            for execution, one in zip(batch, settlements, strict=True)
             if one.result is not None or (one.error is not None and one.to is State.FAILED)
         ]
         if found:

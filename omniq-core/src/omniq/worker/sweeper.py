@@ -14,6 +14,7 @@ from omniq.errors import StoreFull, StoreUnavailable
 from omniq.models.states import State
 from omniq.models.values import SECOND, Micros, new_claim_id
 from omniq.storage.records import ClaimedTask
+from omniq.storage.results import BaseResultStorage
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.worker.backoff import Backoff, jittered
 
@@ -34,13 +35,14 @@ class Sweeper:
     def __init__(
         self,
         tasks: BaseTaskQueue,
+        results: BaseResultStorage | None = None,
         *,
         lease: Micros,
         worker: str,
         crashed: Callable[[ClaimedTask], None],
         ended: Callable[[list[tuple[str, State]]], None],
     ) -> None:
-        self._tasks, self._lease, self._worker = tasks, lease, worker
+        self._tasks, self._results, self._lease, self._worker = tasks, results, lease, worker
         self._crashed, self._ended = crashed, ended
 
     async def recover(self) -> None:
@@ -86,6 +88,10 @@ class Sweeper:
             found = found or bool(swept.ended or swept.purged)
             if swept.ended:
                 self._ended(swept.ended)
-            if not swept.more:
+            more = swept.more
+            if self._results is not None:
+                purged = await self._results.purge(BOUND)
+                found, more = found or purged > 0, more or purged == BOUND
+            if not more:
                 return found
             await asyncio.sleep(0)  # a store that never suspends must not hold the loop for a large purge

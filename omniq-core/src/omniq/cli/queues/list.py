@@ -10,7 +10,7 @@ from omniq import AsyncOmniQ
 from omniq.cli.chosen import Chosen, common
 from omniq.cli.output import show_rows
 from omniq.models.states import State
-from omniq.models.values import span_text
+from omniq.models.values import SECOND, span_text
 from omniq.storage.records import QueueStats
 
 __all__ = ("command",)
@@ -32,14 +32,16 @@ def command(chosen: Chosen) -> None:
 
 
 def _row(stats: QueueStats, *, readable: bool) -> dict[str, Any]:
-    oldest: Any = stats.oldest_ready
-    if readable and oldest is not None:
-        oldest = span_text(oldest)
+    oldest = stats.oldest_ready
+    if readable:
+        waited: dict[str, Any] = {"oldest_ready": None if oldest is None else span_text(oldest)}
+    else:
+        waited = {"oldest_ready_seconds": None if oldest is None else oldest / SECOND}
     counts = {state.value: stats.counts.get(state, 0) for state in State}
     return {
         "queue": stats.queue,
         **counts,
-        "oldest_ready": oldest,
+        **waited,
         "paused": stats.paused,
         "exact": stats.exact,
     }

@@ -16,6 +16,7 @@ from omniq.cli.chosen import Chosen
 from omniq.cli.exits import Exit
 from omniq.cli.output import Format, note, show_record, show_rows
 from omniq.models.states import State
+from omniq.storage.records import CancelAnswer, DeleteAnswer, RequeueAnswer
 
 __all__ = ("Asked", "acts", "carry_out", "filters")
 
@@ -117,6 +118,13 @@ def _by_ids(
     show_rows(rows, chosen.format, ("id", "answer"), empty="")
     if answers["MISSING"] in given:
         context.exit(Exit.NOT_FOUND)
+    if not _DONE.issuperset(given):
+        context.exit(Exit.UNEXPECTED)
+
+
+_DONE: frozenset[StrEnum] = frozenset(
+    {CancelAnswer.CANCELLED, CancelAnswer.REQUESTED, RequeueAnswer.REQUEUED, DeleteAnswer.DELETED}
+)
 
 
 def _tasks(count: int) -> str:

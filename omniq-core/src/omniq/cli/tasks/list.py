@@ -11,11 +11,12 @@ from omniq import AsyncOmniQ
 from omniq.cli.chosen import Chosen, common
 from omniq.cli.output import Format, age, note, show_rows
 from omniq.cli.tasks.acting import filters
+from omniq.errors import InvalidOption
 from omniq.models.task import Task
 
 __all__ = ("command",)
 
-_COLUMNS = ("id", "name", "queue", "state", "attempt", "reason", "created")
+_COLUMNS = ("id", "name", "queue", "state", "attempt", "reason", "age")
 
 
 @click.command("list")
@@ -49,7 +50,7 @@ def command(
 
     found, place = chosen.run(work)
     if chosen.format is Format.TABLE:
-        rows = [{**msgspec.structs.asdict(task), "created": age(task.created_at)} for task in found]
+        rows = [{**msgspec.structs.asdict(task), "age": age(task.created_at)} for task in found]
     else:
         rows = [msgspec.structs.asdict(task) for task in found]
     show_rows(rows, chosen.format, _COLUMNS, empty="no task matches; `omniq queues list` counts what there is")
@@ -62,9 +63,10 @@ async def _pages(app: AsyncOmniQ[Any], limit: int, after: str | None, **where: A
     while True:  # a page may be short while more follow
         try:
             page = await app.tasks(limit=limit - len(found), after=after, **where)
-        except ValueError:
-            text = f"{after!r} is no place in this list; take it from the page before"
-            raise click.BadParameter(text, param_hint="--after") from None
+        except InvalidOption as error:
+            if error.option != "after":
+                raise
+            raise click.BadParameter(error.why, param_hint="--after") from None
         found += page.items
         after = page.next
         if after is None or len(found) >= limit:

@@ -31,7 +31,9 @@ def command(chosen: Chosen, id: str, show_args: bool) -> None:  # noqa: A002 - t
         record = msgspec.structs.asdict(task)
         ended = await app.get_result(id) if task.state.terminal else None
         if ended is not None and ended.error is not None:
-            record["error"] = ended.error.traceback.rstrip() or f"{ended.error.type}: {ended.error.message}"
+            record["error"] = ended.error.traceback.rstrip() or ": ".join(
+                filter(None, (ended.error.type, ended.error.message))
+            )
         if show_args:
             record |= await _contents(app, id)
         return record

@@ -159,6 +159,31 @@ class RequeueCases(Ground):
         ]
         assert await states(store, [*ended, live, runs]) == [None] * 3 + [State.READY, State.RUNNING]
 
+    async def test_what_was_expired_or_skipped_starts_over_and_is_deleted_too(
+        self, store: BaseTaskQueue, clock: VirtualClock
+    ) -> None:
+        ended = await enqueue(store, draft(ttl=SECOND))
+        ended += await enqueue(store, draft(parents=(await end(store, State.FAILED, queue="x"),)))
+        clock.step(SECOND)
+        while (await store.sweep(100)).more:
+            pass
+        await store.sweep(100)
+
+        assert await store.requeue(ended) == [RequeueAnswer.REQUEUED] * len(ended)
+        assert set(await states(store, ended)) == {State.READY}
+        await store.cancel(ended[1:])
+        clock.step(SECOND)
+        await store.sweep(100)
+        assert await states(store, ended) == [State.EXPIRED, *[State.CANCELLED] * (len(ended) - 1)]
+        assert await store.delete(ended) == [DeleteAnswer.DELETED] * len(ended)
+        assert set(await states(store, ended)) == {None}
+
+    async def test_a_skipped_task_is_deleted(self, store: BaseTaskQueue) -> None:
+        parent = await end(store, State.FAILED)
+        [child] = await enqueue(store, draft(parents=(parent,)))
+
+        assert await store.delete([parent, child]) == [DeleteAnswer.DELETED] * 2
+
     async def test_a_parent_that_a_live_child_names_is_needed(self, store: BaseTaskQueue) -> None:
         parent = await end(store, State.SUCCEEDED)
         [child] = await enqueue(store, draft(parents=(parent,)))

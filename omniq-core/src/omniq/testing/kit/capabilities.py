@@ -15,9 +15,12 @@ from omniq.storage.records import Where
 from omniq.storage.tasks import BaseTaskQueue
 from omniq.testing.clock import VirtualClock
 from omniq.testing.kit.ground import PROJECT, Factory, Ground, requires
-from omniq.testing.kit.words import LEASE, draft, ending, enqueue, hold, states, take, take_one
+from omniq.testing.kit.words import LEASE, declares, draft, ending, enqueue, hold, states, take, take_one
 
 __all__ = ("HandleCases",)
+
+MOST_PARENTS = 10_000
+"""What core lets through at most."""
 
 
 class HandleCases(Ground):
@@ -35,6 +38,19 @@ class HandleCases(Ground):
         assert fresh.capabilities.max_payload >= 256 * 1024
         assert fresh.capabilities.durability in Durability
         assert fresh.capabilities.max_parents >= 1
+
+    async def test_joining_a_transaction_is_declared_where_it_is_offered(self, store: BaseTaskQueue) -> None:
+        assert hasattr(store, "enqueue_in") == declares(store, Feature.TRANSACTIONS)
+
+    async def test_a_child_may_have_as_many_parents_as_declared(self, store: BaseTaskQueue) -> None:
+        count = min(store.capabilities.max_parents, MOST_PARENTS)
+        parents = await enqueue(store, *(draft(queue="parents") for _ in range(count)))
+        [child] = await enqueue(store, draft(parents=tuple(parents)))
+        while tasks := (await take(store, 500, queues=["parents"])).tasks:
+            assert await states(store, [child]) == [State.WAITING]
+            await store.settle([ending(task) for task in tasks])
+
+        assert (await take_one(store)).fence.task_id == child
 
     async def test_the_time_of_the_store_is_that_of_its_clock(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         assert await store.server_now() == clock()

@@ -13,6 +13,7 @@ from omniq.models.values import SECOND, Micros, new_id
 from omniq.storage.base import Feature
 from omniq.storage.events import BaseEventStorage, EventFilter
 from omniq.testing.clock import VirtualClock
+from omniq.testing.faults import FaultyEventStorage
 from omniq.testing.kit.ground import PROJECT, Factory, Ground, requires
 
 __all__ = ("EventConformance",)
@@ -168,6 +169,15 @@ class EventConformance(Ground):
             assert await other.purge(START + 1, 100) == 1
 
         assert await everything(store) == [ours]
+
+    async def test_a_call_in_bad_weather_leaves_what_one_call_leaves(self, store: BaseEventStorage) -> None:
+        faulty = FaultyEventStorage(store)
+        events = [event(at=START + n) for n in range(3)]
+
+        await faulty.repeated("append", events)
+        assert await everything(store) == events
+        await faulty.repeated("purge", START + 1, 10)
+        assert (await faulty.repeated("read", ANY)).items == events[1:]
 
     async def test_many_writers_at_once_lose_nothing(self, store: BaseEventStorage) -> None:
         batches = [[event(attempt=n) for _ in range(10)] for n in range(20)]

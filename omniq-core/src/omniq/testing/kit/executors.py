@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeAlias, TypeVar
 
@@ -16,6 +17,7 @@ from omniq.execution.context import Context, active, current
 from omniq.execution.executor import Executor, Job
 from omniq.models.values import new_id
 from omniq.storage.records import ClaimedTask, Fence
+from omniq.testing.kit.guard import Guarded
 from omniq.testing.kit.words import FUSE
 
 __all__ = ("ExecutorConformance", "ExecutorFactory", "job")
@@ -89,13 +91,14 @@ async def run(executor: Executor, one: Job) -> Any:
     return await asyncio.wait_for(asyncio.create_task(execution()), FUSE)
 
 
-class ExecutorConformance:
+class ExecutorConformance(Guarded):
     """Every case of a worker kind. Subclass it and override `kind`: a callable from concurrency to Executor.
 
     A kind whose bodies run in another process sets `shares_memory = False`: barriers of this process do not
     reach them, so the cases that need one are for its own tests.
     """
 
+    kept = frozenset({"executor"})
     shares_memory = True
 
     @pytest.fixture
@@ -204,6 +207,49 @@ class ExecutorConformance:
         while executor.stuck:  # noqa: ASYNC110 - ends by the fuse of the run if the slot never comes back
             await asyncio.sleep(0)
         assert await run(executor, job(add, 2, b=3)) == 5
+
+    @in_this_process
+    async def test_the_engine_is_told_when_a_stuck_slot_is_free_again(
+        self, executor: Executor, kind: ExecutorFactory
+    ) -> None:
+        entered, release, freed = threading.Event(), threading.Event(), asyncio.Event()
+        executor = kind(4)  # the engine sets `on_free` before it opens
+        executor.on_free = freed.set
+        await executor.open()
+
+        def body() -> None:
+            entered.set()
+            release.wait(FUSE)
+
+        one = job(body)
+        execution = asyncio.create_task(run(executor, one))
+        assert await asyncio.to_thread(entered.wait, FUSE)
+        execution.cancel()
+        await asyncio.gather(execution, return_exceptions=True)
+        assert executor.stuck == int(not executor.interrupts(one)), "what is not interrupted is stuck"
+        release.set()
+
+        if not executor.interrupts(one):
+            await asyncio.wait_for(freed.wait(), FUSE)
+        assert executor.stuck == 0
+        await executor.close()
+
+    @in_this_process
+    async def test_a_function_is_asked_to_stop_by_the_flag_of_its_context(self, executor: Executor) -> None:
+        entered = threading.Event()
+
+        def body() -> str:
+            entered.set()
+            while not current().cancelled:
+                time.sleep(0.001)
+            return "stopped"
+
+        one = job(body)
+        execution = asyncio.create_task(run(executor, one))
+        assert await asyncio.to_thread(entered.wait, FUSE)
+        one.context.cancelled = True
+
+        assert await execution == "stopped"
 
     async def test_an_executor_closes_while_nothing_runs(self, kind: ExecutorFactory) -> None:
         executor = kind(2)

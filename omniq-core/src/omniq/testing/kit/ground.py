@@ -16,6 +16,7 @@ import pytest
 
 from omniq.storage.base import BaseStore, Feature
 from omniq.testing.clock import VirtualClock
+from omniq.testing.kit.guard import Guarded
 
 __all__ = ("PROJECT", "Factory", "Ground", "requires", "run_cases")
 
@@ -45,8 +46,10 @@ def unfit(case: Callable[..., Any], store: BaseStore) -> str | None:
     return None
 
 
-class Ground:
+class Ground(Guarded):
     """Fixtures of every store's conformance class."""
+
+    kept = frozenset({"clock", "store"})
 
     @pytest.fixture
     def factory(self) -> Factory[Any]:
@@ -71,9 +74,9 @@ class Ground:
 
 async def run_cases(
     cases: type[Ground], place: Callable[[], Factory[Any]], only: Callable[[str], bool] = lambda _: True
-) -> dict[str, Exception | AssertionError | None]:
+) -> dict[str, BaseException | None]:
     """Run a conformance class without pytest, each case in a fresh place; give what each one raised."""
-    outcome: dict[str, Exception | AssertionError | None] = {}
+    outcome: dict[str, BaseException | None] = {}
     for name in sorted(name for name in dir(cases) if name.startswith("test_") and only(name)):
         case = getattr(cases(), name)
         factory = place()
@@ -88,7 +91,7 @@ async def run_cases(
                 answer = case(**given)
                 if inspect.isawaitable(answer):
                     await answer
-        except Exception as error:
+        except (Exception, pytest.fail.Exception) as error:
             outcome[name] = error
         else:
             outcome[name] = None

@@ -10,6 +10,7 @@ from omniq.models.values import HOUR, MILLISECOND, SECOND, new_id
 from omniq.storage.records import Fence
 from omniq.storage.results import BaseResultStorage, StoredResult
 from omniq.testing.clock import VirtualClock
+from omniq.testing.faults import FaultyResultStorage
 from omniq.testing.kit.ground import PROJECT, Factory, Ground
 from omniq.testing.kit.words import FUSE
 
@@ -126,3 +127,58 @@ class ResultConformance(Ground):
         await companion.close()
 
         assert (await store.get([one]))[0] is not None
+
+    async def test_a_call_in_bad_weather_leaves_what_one_call_leaves(
+        self, store: BaseResultStorage, clock: VirtualClock
+    ) -> None:
+        faulty = FaultyResultStorage(store)
+        kept, short, gone = fence(), fence(), fence()
+
+        await faulty.repeated("put", [(kept, value(b"k")), (short, value(b"s", SECOND)), (gone, value(b"g"))])
+        await faulty.repeated("delete", [gone])
+        clock.step(SECOND)
+        await faulty.repeated("purge", 100)
+        assert await faulty.repeated("wait", [gone, kept], timeout=0) == [kept]
+
+        [found, *rest] = await faulty.repeated("get", [kept, short, gone])
+        assert found.value == b"k"
+        assert rest == [None, None]
+
+    async def test_a_put_that_arrives_late_is_found_by_its_own_fence_only(self, store: BaseResultStorage) -> None:
+        stale = fence()
+        valid = msgspec.structs.replace(stale, attempt=2)
+        faulty = FaultyResultStorage(store)
+        with faulty.delay("put") as asked:
+            late = asyncio.ensure_future(faulty.put([(stale, value(b"stale"))]))
+            await asked.wait()
+            await store.put([(valid, value(b"valid"))])
+        await late
+
+        [found] = await store.get([valid])
+        assert found is not None
+        assert found.value == b"valid"
+
+    async def test_many_writers_lose_nothing(self, store: BaseResultStorage) -> None:
+        fences = [fence() for _ in range(60)]
+        async with store.companion() as companion:
+            await asyncio.gather(
+                *((companion if n % 2 else store).put([(one, value(str(n).encode()))]) for n, one in enumerate(fences))
+            )
+
+        assert [one and one.value for one in await store.get(fences)] == [str(n).encode() for n in range(60)]
+
+    async def test_two_projects_of_one_place_do_not_see_each_other(
+        self, store: BaseResultStorage, factory: Factory[BaseResultStorage], clock: VirtualClock
+    ) -> None:
+        other = factory(f"{PROJECT}-other")
+        other.clock = clock
+        one = fence()
+        async with other:
+            await store.put([(one, value(b"ours"))])
+            assert await other.get([one]) == [None]
+            await other.put([(one, value(b"theirs", SECOND))])
+            await other.delete([one])
+
+        [found] = await store.get([one])
+        assert found is not None
+        assert found.value == b"ours"

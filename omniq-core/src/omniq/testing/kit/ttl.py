@@ -108,6 +108,20 @@ class TtlCases(Ground):
         assert await sweep_all(store) == ([], 1)
         assert await states(store, [task_id]) == [None]
 
+    async def test_whatever_way_a_task_ended_it_is_purged_after_its_keep(
+        self, store: BaseTaskQueue, clock: VirtualClock
+    ) -> None:
+        ended = [await end(store, state, keep=HOUR) for state in (State.SUCCEEDED, State.FAILED, State.CANCELLED)]
+        ended += await enqueue(store, draft(keep=HOUR, parents=(ended[1],)))
+        ended += await enqueue(store, draft(keep=HOUR, ttl=SECOND))
+        clock.step(SECOND)
+        await sweep_all(store)
+        assert None not in await states(store, ended)
+        clock.step(HOUR)
+
+        assert await sweep_all(store) == ([], len(ended))
+        assert set(await states(store, ended)) == {None}
+
     async def test_every_finished_record_stays_ten_minutes(self, store: BaseTaskQueue, clock: VirtualClock) -> None:
         task = draft(keep=0)
         await enqueue(store, task)
