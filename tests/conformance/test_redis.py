@@ -3,8 +3,9 @@
 import uuid
 
 import pytest
+from tests.redis.server import running
 
-from omniq.testing import QueueConformance, ResultConformance
+from omniq.testing import CrashConformance, QueueConformance, ResultConformance
 from omniq_redis.backend import RedisBackend
 from omniq_redis.options import RedisOptions
 
@@ -25,3 +26,10 @@ class TestRedisResults(ResultConformance):
     @pytest.fixture
     def factory(self, backend):
         return lambda project: backend(project).results()
+
+
+class TestRedisProcesses(CrashConformance):
+    @pytest.fixture
+    def url(self):
+        with running() as server:
+            yield server.url
