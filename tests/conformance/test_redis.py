@@ -5,7 +5,7 @@ import uuid
 import pytest
 from tests.redis.server import running
 
-from omniq.testing import CrashConformance, QueueConformance, ResultConformance
+from omniq.testing import CrashConformance, NetworkConformance, QueueConformance, ResultConformance
 from omniq_redis.backend import RedisBackend
 from omniq_redis.options import RedisOptions
 
@@ -28,8 +28,20 @@ class TestRedisResults(ResultConformance):
         return lambda project: backend(project).results()
 
 
+@pytest.fixture
+def url():
+    """A server of its own: these cases name their project themselves."""
+    with running() as server:
+        yield server.url
+
+
 class TestRedisProcesses(CrashConformance):
     @pytest.fixture
-    def url(self):
-        with running() as server:
-            yield server.url
+    def url(self, url):
+        return url
+
+
+class TestRedisNetwork(NetworkConformance):
+    @pytest.fixture
+    def url(self, url):
+        return url
