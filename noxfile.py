@@ -9,7 +9,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
-MEMBERS = ("omniq-core", "omniq-sqlite")
+MEMBERS = ("omniq-core", "omniq-sqlite", "omniq-redis")
 GROUPS = nox.project.load_toml("pyproject.toml")
 
 
@@ -24,6 +24,13 @@ def tests(session: nox.Session) -> None:
     """All tests."""
     install(session, "test", "types", "build", "lint")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def matrix(session: nox.Session) -> None:
+    """What takes servers beyond the usual ones: clusters."""
+    install(session, "test")
+    session.run("pytest", "-m", "matrix", *session.posargs)
 
 
 @nox.session

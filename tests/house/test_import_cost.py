@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 HEAVY = {
-    "anyio", "asyncio", "click", "croniter", "dill", "importlib_metadata", "omniq_sqlite", "rich", "sqlite3", "yaml",
+    "anyio", "asyncio", "click", "croniter", "dill", "hiredis", "importlib_metadata", "omniq_redis", "omniq_sqlite",
+    "redis", "rich", "sqlite3", "yaml",
 }  # fmt: skip
 
 

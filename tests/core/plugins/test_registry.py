@@ -63,8 +63,8 @@ def test_a_first_party_name_that_is_not_installed_gets_the_command(shelf):
 
 
 def test_a_planned_backend_is_said_to_be_so():
-    with pytest.raises(BackendNotFound, match="'redis' is planned and not part of this version"):
-        registry().backend("redis://host/0", project="shop")
+    with pytest.raises(BackendNotFound, match="'nats' is planned and not part of this version"):
+        registry().backend("nats://host", project="shop")
     with pytest.raises(BackendNotFound, match=r"did you mean 'redis'\?"):
         registry().backend("reddis://host/0", project="shop")
 

@@ -34,12 +34,13 @@ from omniq.storage.tasks import BaseTaskQueue
 
 __all__ = ("EXTRAS", "Backend", "Registry", "registry")
 
-EXTRAS = {"sqlite": "sqlite"}
+EXTRAS = {
+    "sqlite": "sqlite",
+    **dict.fromkeys(("redis", "rediss", "redis+cluster", "rediss+cluster", "redis+unix"), "redis"),
+}
 """Which extra of the `omniq` distribution brings a name or URL scheme of a first-party backend."""
 
-LATER = frozenset(
-    {"abfs", "file", "gevent", "gs", "nats", "postgres", "postgresql", "process", "redis", "rediss", "s3"}
-)
+LATER = frozenset({"abfs", "file", "gevent", "gs", "nats", "postgres", "postgresql", "process", "s3"})
 """First-party names and schemes that are planned and not part of this version."""
 
 _QUALIFIED = re.compile(r"(?P<distribution>[A-Za-z0-9][A-Za-z0-9._-]*):(?P<rest>[A-Za-z].*)", re.DOTALL)

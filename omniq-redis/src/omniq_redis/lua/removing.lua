@@ -1,0 +1,23 @@
+-- removing: let a finished record go, with everything that stands under its id
+local function release(blob, id)
+  local at = 117 + byte(blob, 116)
+  if sub(blob, at + 16, at + 16) == 'w' then return end -- a window outlives its task
+  local key = sub(blob, at, at + 15)
+  local entry = call('HGET', K .. 'u', key)
+  if entry and sub(entry, 1, 16) == id and sub(entry, 19, 19) ~= 'w' then call('HDEL', K .. 'u', key) end
+end
+
+local function remove(id, blob)
+  local a, b = byte(blob, 2, 3)
+  call('HDEL', K .. 's', id)
+  call('HDEL', K .. 'p', id)
+  call('HDEL', K .. 'r', id)
+  call('ZREM', K .. 'f', id)
+  call('ZREM', K .. 'i', id)
+  if band(a, ERROR) > 0 then call('HDEL', K .. 'e', id) end
+  if band(b, NOTE) > 0 then call('HDEL', K .. 'n', id) end
+  if band(a, PARENTS) > 0 then call('HDEL', K .. 'h', id) end
+  if band(a, CHILDREN) > 0 then call('ZREM', K .. 'todo', id) end
+  if band(b, UNIQUE) > 0 then release(blob, id) end
+  count(sub(blob, 1, 1), queue_of(blob), -1)
+end

@@ -1,0 +1,158 @@
+"""What stands in the server: bytes that read back, nothing left behind, and children beyond one call's budget."""
+
+import pytest
+
+from omniq.models.states import Counter, OnParent, State, Until
+from omniq.models.values import DAY, HOUR, SECOND, new_id
+from omniq.storage.records import Fence
+from omniq.testing.clock import VirtualClock
+from omniq.testing.kit.words import draft, end, ending, enqueue, ids_of, key, record, settle, states, take, take_one
+from omniq_redis.tasks import admin
+from omniq_redis.tasks import settle as settling
+from omniq_redis.tasks.layout import envelope_of, fence_bytes, id_bytes, id_text, is_id, opened
+
+
+@pytest.fixture
+async def store(make):
+    store = make()
+    store.clock = VirtualClock()
+    async with store:
+        yield store
+
+
+async def keys(store):
+    """The keys of the project that are there, without their prefix."""
+    prefix = store._client.prefix
+    found = await store._client.command(b"KEYS", f"{prefix.replace('{', chr(92) + '{')}*")
+    return {one.decode().removeprefix(prefix) for one in found}
+
+
+async def swept(store):
+    while (await store.sweep(100)).more:
+        pass
+
+
+@pytest.mark.parametrize(
+    "text", [new_id(), "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"]
+)
+def test_an_id_reads_back_from_its_bytes(text):
+    assert id_text(id_bytes(text)) == text
+    assert is_id(text)
+
+
+@pytest.mark.parametrize("text", ["", "nope", new_id().upper(), new_id().replace("-", ""), new_id()[:-1] + "x"])
+async def test_what_is_no_id_is_unknown_and_refused_at_enqueue(store, text):
+    assert not is_id(text)
+    assert await store.get([text]) == [None]
+    assert await store.cancel([text]) == ["missing"]
+    with pytest.raises(ValueError, match="is no UUID"):
+        await store.enqueue([draft(), draft(id=text)])
+    assert (await store.stats()) == []
+
+
+def test_an_envelope_reads_back_with_every_length_of_its_parts():
+    for name, tags, policy, payload in (("m:f", (), b"", b""), ("m" * 200, ("a", "ü" * 50), b"p" * 70_000, b"\0" * 10)):
+        found = opened(envelope_of(draft(name=name, tags=tags, policy=policy, payload=payload), bytes(range(16))))
+
+        assert (found[0], found[2], found[3]) == (name, policy, payload)
+        assert bool(found[1]) is bool(tags)
+
+
+def test_a_fence_has_28_bytes_whatever_its_numbers():
+    assert {
+        len(fence_bytes(Fence(new_id(), attempt, claim))) for attempt in (0, 2**32 - 1) for claim in (1, 2**62)
+    } == {28}
+
+
+async def test_a_purged_project_leaves_its_counts_and_nothing_else(store):
+    parent = draft()
+    await enqueue(store, parent)
+    await enqueue(
+        store,
+        draft(parents=(parent.id,), on_parent=OnParent.RUN, queue="x", unique=key("a"), tags=("t",)),
+        draft(ttl=SECOND, queue="x", delay=HOUR),
+        draft(delay=HOUR, queue="y", priority=9),
+    )
+    await store.wait_finished([parent.id], timeout=1)
+    task = await take_one(store)
+    await settle(store, task, State.READY, count=Counter.FAILURES, error=b"why", note=b"here")
+    await settle(store, await take_one(store), State.FAILED, error=b"why", result=b"", after=(draft(queue="z"),))
+    await store.requeue([parent.id])
+    store.clock.advance("2h")
+    await swept(store)
+    for queue in ("default", "x", "y", "z"):
+        await store.settle([ending(one, result=b"v") for one in (await take(store, 10, queues=[queue])).tasks])
+    await store.abandon(5)
+    await store.kv_put("ns", "k", b"v", due=1)
+    await store.kv_delete("ns", "k")
+    await store.set_paused(["x"], True)
+    await store.set_paused(["x"], False)
+    store.clock.step(2 * DAY)
+    await swept(store)
+
+    assert {one for one in await keys(store) if not one.startswith("m:")} <= {"c", "format"}
+    assert await store.stats() == []
+
+
+async def test_a_window_leaves_nothing_once_it_is_over(store):
+    await end(store, State.SUCCEEDED, unique=key("a", until=Until.WINDOW, window=HOUR))
+    store.clock.step(2 * DAY)
+    await swept(store)
+
+    assert {one for one in await keys(store) if not one.startswith("m:")} <= {"c", "format"}
+
+
+async def test_more_children_than_one_call_tells_are_all_told_when_settle_has_answered(store):
+    [parent] = await enqueue(store, draft())
+    children = await enqueue(store, *(draft(parents=(parent,), queue="kids") for _ in range(1300)))
+
+    await settle(store, await take_one(store))
+
+    assert sorted(ids_of((await take(store, 2000, queues=["kids"])).tasks)) == sorted(children)
+
+
+@pytest.mark.parametrize("how", ["settle", "cancel"])
+async def test_children_that_a_dying_caller_left_untold_are_told_by_any_sweep(store, monkeypatch, how):
+    async def die(*args):
+        pass
+
+    monkeypatch.setattr(settling, "resolve", die)
+    monkeypatch.setattr(admin, "resolve", die)
+    [parent] = await enqueue(store, draft())
+    children = await enqueue(store, *(draft(parents=(parent,), queue="kids") for _ in range(1300)))
+
+    if how == "settle":
+        await settle(store, await take_one(store))
+        wanted = State.READY
+    else:
+        await store.cancel([parent])
+        wanted = State.SKIPPED
+    assert set(await states(store, children)) == {State.WAITING, wanted}
+    assert await store.delete([parent]) == ["needed"]
+    async with store.companion() as companion:
+        await swept(companion)
+
+    assert set(await states(store, children)) == {wanted}
+    assert (await record(store, parent)).state.terminal
+    assert "todo" not in await keys(store)
+
+
+def lua_hash(text):
+    """How Lua 5.1 hashes a string (lstring.c): long ones by every few bytes only."""
+    found, step = len(text), (len(text) >> 5) + 1
+    for at in range(len(text), step - 1, -step):
+        found ^= ((found << 5) + (found >> 2) + text[at - 1]) & 0xFFFFFFFF
+    return found
+
+
+@pytest.mark.parametrize("queue", ["a", "default", "q" * 64])
+async def test_equal_tasks_have_hashes_of_their_own_in_lua(store, queue):
+    written = await enqueue(store, *(draft(queue=queue) for _ in range(300)))
+    blobs, envelopes = [
+        await store._client.command(b"HMGET", f"{store._client.prefix}{hash_}", *map(id_bytes, written))
+        for hash_ in "sp"
+    ]
+
+    assert len({lua_hash(blob) for blob in blobs}) > 100  # by one byte at least
+    assert len({lua_hash(envelope) for envelope in envelopes}) > 100
+    assert {one.digest for one in await store.get(written)} == {draft(queue=queue).digest}
