@@ -47,7 +47,7 @@ def test_the_script_prints_five_and_ends(tmp_path, script, url):
     (tmp_path / "app.py").write_text(script.replace("URL", url))
 
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "app.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        [sys.executable, "-W", "error", "app.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
 
     assert (done.stdout, done.stderr, done.returncode) == ("5\n", "", 0)
