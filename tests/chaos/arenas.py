@@ -7,10 +7,15 @@ that is `omniq.testing.server.ServerProcess`.
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeAlias
+
+sys.path.append(str(Path(__file__).parents[2]))  # run as a script, only this folder is on the path
+
+from tests.redis.server import running
 
 __all__ = ("ARENAS", "Arena", "Server")
 
@@ -58,4 +63,11 @@ def sqlite(folder: Path) -> Iterator[Arena]:
     yield Arena(f"sqlite:///{path}", f"SQLite {sqlite3.sqlite_version}", WriteLock(path))
 
 
-ARENAS = {"sqlite": sqlite}
+@contextmanager
+def redis(folder: Path) -> Iterator[Arena]:
+    # Written and synced before each answer: with less, Redis itself forgets what it said when it is killed.
+    with running(appendonly="yes", appendfsync="always") as server:
+        yield Arena(server.url, server.software, server)
+
+
+ARENAS = {"sqlite": sqlite, "redis": redis}

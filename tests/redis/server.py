@@ -2,13 +2,14 @@
 
 import contextlib
 import importlib.util
-import os
+import re
 import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
+
+from omniq.testing.server import ServerProcess
 
 
 def binary():
@@ -38,54 +39,44 @@ def free_port(*, bus=False):
                 return port
 
 
-class Server:
-    """A running server; `options` are lines of redis.conf as keyword arguments."""
+class Server(ServerProcess):
+    """A Redis server; `options` are lines of redis.conf as keyword arguments."""
 
     def __init__(self, folder, **options):
-        self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.options = {"save": "", "appendonly": "no", **options}
-        self.port = free_port(bus="cluster_enabled" in options)
-        self.process = None
-        self.start()
+        super().__init__(self._words, folder=Path(folder), port=free_port(bus="cluster_enabled" in options))
 
     @property
     def url(self):
         password = self.options.get("requirepass")
         return f"redis://{f':{password}@' if password else ''}127.0.0.1:{self.port}/0"
 
-    def start(self):
-        """Start on the port it had before."""
-        said = [part for name, value in self.options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-        command = [binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), *said]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        end = time.monotonic() + 20
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as line:
-                line.sendall(b"PING\r\n")
-                if line.recv(64).startswith((b"+PONG", b"-NOAUTH")):
-                    return
-            if self.process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"the server did not start:\n{(self.folder / 'log').read_text()}")
-            time.sleep(0.01)
+    @property
+    def software(self):
+        """Engine and version, for a report."""
+        said = subprocess.run([binary(), "--version"], capture_output=True, text=True, check=True).stdout
+        return f"Redis {re.search(r'v=([0-9.]+)', said)[1]}, appendfsync {self.options.get('appendfsync', 'none')}"
 
-    def stop(self):
-        """End it, however it is."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+    def is_ready(self):
+        """A server that still reads its log takes connections, and answers LOADING."""
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as line:
+            line.sendall(b"PING\r\n")
+            return line.recv(64).startswith((b"+PONG", b"-NOAUTH"))
+        return False
+
+    def _words(self, port):
+        said = [part for name, value in self.options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+        return [binary(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(self.folder), *said]
 
 
 @contextlib.contextmanager
 def running(**options):
-    """A server for a while."""
-    folder = tempfile.mkdtemp(prefix="omniq-redis-", dir=os.environ.get("TMPDIR"))
-    server = None
-    try:
+    """A server for a while; at the end it is killed, however it is."""
+    with tempfile.TemporaryDirectory(prefix="omniq-redis-") as folder:
         server = Server(folder, **options)
-        yield server
-    finally:
-        if server is not None:
-            server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            server.start()
+            yield server
+        finally:
+            with contextlib.suppress(RuntimeError):
+                server.kill()

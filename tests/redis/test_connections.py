@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 
 import pytest
 from tests.redis.words import standing, until, until_standing
@@ -64,7 +63,7 @@ async def test_a_handle_works_again_once_its_server_is_back(own_server, make):
         [task_id] = await enqueue(store, draft())
         waiting = await standing(store, queues=["other"])
         listening = asyncio.ensure_future(store.wait_finished([task_id], timeout=HOUR))
-        server.stop()
+        server.kill()
 
         with pytest.raises(StoreUnavailable, match="cannot be reached"):
             await store.stats()
@@ -82,14 +81,14 @@ async def test_a_handle_works_again_once_its_server_is_back(own_server, make):
 async def test_a_frozen_server_is_unavailable_after_the_timeout_and_works_again_when_thawed(own_server, make):
     server = own_server()
     async with make(server.url, timeout=1.0) as store:
-        server.process.send_signal(signal.SIGSTOP)
+        server.freeze()
         try:
             with pytest.raises(StoreUnavailable, match=r"cannot be reached: no answer within 1 s"):
                 await asyncio.wait_for(store.stats(), FUSE)
             with pytest.raises(StoreUnavailable, match=r"no answer within 1 s"):
                 await asyncio.wait_for(store.stats(), FUSE)
         finally:
-            server.process.send_signal(signal.SIGCONT)
+            server.thaw()
 
         assert await store.enqueue([draft()]) == []
 
@@ -221,7 +220,7 @@ async def test_a_claim_stands_by_at_once_on_a_server_that_was_restarted_while_no
     server = own_server()
     async with make(server.url) as store:
         await take(store, wait=1000)  # leaves a connection to stand by with
-        server.stop()
+        server.kill()
         server.start()
 
         async def has_noticed():

@@ -130,7 +130,7 @@ def test_a_worker_survives_a_restart_of_its_server(own_server, worker, python, m
     process = worker()
     assert python("print(shop.add.enqueue(1, 1).result(timeout=30))") == "2"
 
-    server.stop()
+    server.kill()
     server.start()
 
     assert python("print(shop.add.enqueue(2, 2).result(timeout=60))") == "4"
@@ -141,7 +141,7 @@ def test_a_worker_survives_a_restart_of_its_server(own_server, worker, python, m
 
 def test_an_unreachable_server_ends_the_command_with_69(own_server, shop, monkeypatch):
     server = own_server()
-    server.stop()
+    server.kill()
     monkeypatch.setenv("OMNIQ_BACKEND", f"redis://:secret@127.0.0.1:{server.port}/0")
 
     done = subprocess.run(
