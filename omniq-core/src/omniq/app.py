@@ -173,8 +173,11 @@ class AsyncOmniQ(AsyncSender, AsyncVerbs, Configured, Generic[S]):
     async def enqueue_many(self, calls: Iterable[Call[R]]) -> list[AsyncHandle[R]]:
         """Send many calls in as few round trips as the store allows; each call makes a task of its own."""
         listed = calls_of(calls)
+        last = ""
         for call in listed:
-            self.adopt(call.name, call.function)
+            if call.name is not last:
+                last = call.name
+                self.adopt(last, call.function)
         return await self.queue.enqueue(listed)
 
     def adopt(self, name: str, function: Callable[..., Any]) -> None:

@@ -129,21 +129,27 @@ class AsyncTaskQueue(AsyncVerbs, Configured):
             IdConflict, UniqueConflict: that call was refused; the others were written.
         """
         tasks, options = [], []
+        last: Call[Any] | None = None
         for call in calls_of(calls):
-            check_options(call.options, lambda: self.store.name)
-            given = call.options if self._queue_options is None else self._queue_options.under(call.options)
-            resolved = resolve(given, self._defaults)
+            if last is None or call.options is not last.options or call.name is not last.name:
+                resolved = self._judged(call)  # once for all calls of one task, mostly
+            last = call
             options.append(resolved)
-            if call.name in SHIPPED and not self.serializer.accept_dill:
-                raise UnnamedTask(_described(call.function), _UNSHIPPED)
-            if call.name.startswith(UNIMPORTABLE):
-                _warn_of_main(call.name, self.store)
             tasks.append(pack(call.name, call.args, call.kwargs, resolved, self.serializer, self.project))
         answers = await self._write(tasks, fresh=all(one.id is None for one in options))
         ids = [task.id for task in tasks]
         for answer in answers:
             ids[answer.index] = self._answered(answer, tasks[answer.index], options[answer.index])
         return [AsyncHandle(self, task_id) for task_id in ids]
+
+    def _judged(self, call: Call[Any]) -> Enqueue:
+        check_options(call.options, lambda: self.store.name)
+        if call.name in SHIPPED and not self.serializer.accept_dill:
+            raise UnnamedTask(_described(call.function), _UNSHIPPED)
+        if call.name.startswith(UNIMPORTABLE):
+            _warn_of_main(call.name, self.store)
+        given = call.options if self._queue_options is None else self._queue_options.under(call.options)
+        return resolve(given, self._defaults)
 
     async def _write(self, tasks: list[NewTask], *, fresh: bool) -> list[EnqueueAnswer]:
         """Enqueue; repeat an outcome that is unknown, which the ids make safe."""

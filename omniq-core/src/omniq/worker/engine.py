@@ -268,6 +268,11 @@ class Engine:
 
     def _settled(self, batch: Sequence[Execution], answers: Sequence[SettleAnswer]) -> None:
         """Tell the world what the store wrote."""
+        if not (answers or self._hooks or self._journal.on) and all(
+            one.settlement.to is State.SUCCEEDED for one in batch
+        ):
+            self._look_quiet()
+            return
         odd = {answer.task_id: answer for answer in answers}
         for execution in batch:
             asked = execution.settlement

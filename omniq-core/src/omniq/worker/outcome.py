@@ -113,6 +113,8 @@ def decide(task: ClaimedTask, ending: Ending, policy: TaskPolicy, *, chance: flo
 
 def settlement(task: ClaimedTask, ending: Ending, policy: TaskPolicy, *, chance: float, ref: Ref) -> Settlement:
     """Turn an ending into what the store is asked to write."""
+    if type(ending) is Returned:  # the outcome of nearly all, and there is nothing to decide
+        return Settlement(fence=task.fence, ref=ref, to=State.SUCCEEDED, result=ending.result)
     outcome = decide(task, ending, policy, chance=chance)
     return Settlement(
         fence=task.fence,
@@ -122,7 +124,6 @@ def settlement(task: ClaimedTask, ending: Ending, policy: TaskPolicy, *, chance:
         count=outcome.count,
         reason=outcome.reason,
         error=_error(ending, outcome),
-        result=ending.result if isinstance(ending, Returned) else None,
     )
 
 

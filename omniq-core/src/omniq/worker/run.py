@@ -91,6 +91,8 @@ class Execution:
         """Start the clocks of this attempt."""
         self.started = now
         policy = self.policy
+        if policy is PLAIN:
+            return
         if policy.timeout is not None:
             self.timeout = now + policy.timeout / SECOND
             self.renew_until = self.timeout + grace / SECOND
