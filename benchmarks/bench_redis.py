@@ -3,7 +3,7 @@
 The server is this script's own, without persistence. SAQ and Taskiq go into an environment of their own, since
 taskiq-redis holds redis-py below 8 (a file named redis.py here would hide that package):
 
-pip install "saq[redis]" "taskiq>=0.12,<0.13" taskiq-redis
+pip install "saq[redis]" "taskiq>=0.12,<0.13" taskiq-redis click
 python benchmarks/bench_redis.py --rounds 7 > proof/redis.md
 """
 
@@ -94,11 +94,11 @@ WORKLOADS = (
              Contestant("floor: one script a step", floor_redis.drain_by_scripts),
              Contestant("floor: pipelines", floor_redis.drain_by_pipelines), Contestant("OmniQ", drain),
              Contestant("SAQ", peers_redis.saq_drain), Contestant("Taskiq, no lease", peers_redis.taskiq_drain)),
-    Workload("round trip, two processes", "/s", 200,
+    Workload("round trip, two processes", "/s", 50,
              Contestant("floor: LPUSH, BLPOP and back", floor_redis.round_trips),
              Contestant("OmniQ", round_trips), Contestant("SAQ", peers_redis.saq_round_trips),
              Contestant("Taskiq", peers_redis.taskiq_round_trips)),
-    Workload("latency of an idle worker, two processes: less is better", "ms", 200,
+    Workload("latency of an idle worker, two processes: less is better", "ms", 50,
              Contestant("floor: LPUSH, BLPOP", floor_redis.latency), Contestant("OmniQ", latency),
              Contestant("SAQ", peers_redis.saq_latency), Contestant("Taskiq", peers_redis.taskiq_latency)),
 )  # fmt: skip

@@ -7,6 +7,7 @@ a lease: what its worker held is gone when it dies. Results are kept by both.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
@@ -17,6 +18,7 @@ from typing import Any
 import server_redis
 from between import IDLE, Times, process, start_of, whole_of
 from saq import Queue, Worker
+from saq.queue.base import JobError
 from taskiq.api import run_receiver_task
 from taskiq_redis import ListQueueBroker, RedisAsyncResultBackend
 
@@ -139,9 +141,19 @@ async def _saq_between(n: int, pause: float) -> Times:
     with process([sys.executable, "-m", "saq", "peers_redis.settings"], {**os.environ, URL: url}):
         queue = Queue.from_url(url)
         await queue.connect()
+        await _saq_is_up(queue)
         times = await _timed(n, pause, lambda: queue.apply("saq_clock", timeout=20))
         await queue.disconnect()
     return times
+
+
+async def _saq_is_up(queue: Queue) -> None:
+    """Wait for the worker; while it starts, its sweep may abort what it has just been given."""
+    for _ in range(20):
+        with contextlib.suppress(JobError):
+            await queue.apply("saq_clock", timeout=20)
+            return
+    raise RuntimeError("SAQ's worker aborts every job")
 
 
 def _taskiq(work: Callable[[int, Callable[[int], Awaitable[Any]]], Awaitable[None]], n: int) -> float:
