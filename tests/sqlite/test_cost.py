@@ -5,7 +5,7 @@ import re
 import pytest
 
 from omniq.models.states import OnParent, State, Until
-from omniq.models.values import DAY, MINUTE
+from omniq.models.values import DAY, HOUR, MINUTE
 from omniq.storage.records import NewTask, Where
 from omniq.testing.clock import VirtualClock
 from omniq.testing.kit.words import LEASE, draft, end, ending, enqueue, hold, key, settle, take, take_one
@@ -293,3 +293,19 @@ async def test_sixty_queues_are_asked_in_order(store):
     claimed = await take(store, 60, queues=queues)
 
     assert [task.queue for task in claimed.tasks] == queues
+
+
+async def test_a_sweep_meets_no_more_than_its_limit_however_many_parents_are_needed(make):
+    store = make()
+    clock = store.clock = VirtualClock()
+    async with store:
+        parents = await enqueue(store, *[draft(keep=0) for _ in range(60)])
+        await store.settle([ending(task) for task in (await take(store, 60)).tasks])
+        await enqueue(store, *[draft(parents=(parent,), delay=DAY) for parent in parents])
+        clock.step(HOUR)
+
+        pieces = 1
+        while (await store.sweep(10)).more:
+            pieces += 1
+
+    assert pieces >= 6

@@ -191,7 +191,8 @@ async def test_needed_parents_do_not_stand_in_the_way_of_others(timed):
     await timed.settle([ending(task) for task in (await take(timed, 20)).tasks])
     timed.clock.step(TOMBSTONE)
 
-    assert (await timed.sweep(5)).purged == 5
+    swept = [await timed.sweep(5) for _ in range(8)]  # each needed one is met once, then it is out of the line
+    assert [one.purged for one in swept] == [0, 0, 0, 0, 5, 5, 5, 5]
 
 
 async def test_parents_of_a_task_that_waits_are_asked_for_each_time_that_its_age_has_doubled(timed, sessions):

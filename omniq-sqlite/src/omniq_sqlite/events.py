@@ -90,7 +90,7 @@ def _read(session: Session, where: EventFilter, *, after: str | None, limit: int
 
 
 def _place(after: str) -> int:
-    if not after.isdecimal():
+    if not (after.isascii() and after.isdecimal() and len(after) < 19):
         raise ValueError(f"{after!r} is no mark of a page of events; give the `next` of the page before")
     return int(after)
 

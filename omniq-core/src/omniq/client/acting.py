@@ -107,13 +107,8 @@ async def purge(store: BaseTaskQueue, queue: str, *, dry_run: bool = False) -> P
 
 async def foretell(store: BaseTaskQueue, verb: Verb, ids: Sequence[str]) -> list[Any]:
     """Say what a verb would answer each id; `held` and `needed` show only when it is done."""
-    missing = {
-        Verb.CANCEL: CancelAnswer.MISSING,
-        Verb.REQUEUE: RequeueAnswer.MISSING,
-        Verb.DELETE: DeleteAnswer.MISSING,
-    }
     records = await store.get(ids)
-    return [missing[verb] if record is None else _would(verb, record) for record in records]
+    return [_MISSING[verb] if record is None else _would(verb, record) for record in records]
 
 
 async def _pages(store: BaseTaskQueue, which: Filter) -> AsyncIterator[Sequence[TaskRecord]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from omniq.models.values import Micros
 from omniq.storage.records import NewTask, UniqueKey
 from omniq_sqlite.session import Session
-from omniq_sqlite.tasks.rows import blob_id, encode, text_id
+from omniq_sqlite.tasks.rows import blob_id, text_id
 
 __all__ = ("any_timed", "forget", "holder", "take")
 
@@ -43,13 +43,8 @@ def forget(session: Session, now: Micros, limit: int) -> int:
     """Remove up to `limit` keys whose time is over; give how many."""
     if limit <= 0:
         return 0
-    rows = session.rows(
-        "select hex(key) from timed where project = ? and ends <= ? order by ends limit ?",
+    return session.change(
+        "delete from timed where project = ?1 and key in "
+        "(select key from timed where project = ?1 and ends <= ?2 order by ends limit ?3)",
         (session.project, now, limit),
     )
-    if rows:
-        session.change(
-            "delete from timed where project = ?1 and ends <= ?2 and hex(key) in (select value from json_each(?3))",
-            (session.project, now, encode([key for (key,) in rows])),
-        )
-    return len(rows)

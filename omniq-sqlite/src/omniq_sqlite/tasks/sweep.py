@@ -32,8 +32,8 @@ def sweep(session: Session, limit: int) -> Swept:
     if work.waits:
         work.carry_on()
     looked = _look_again(session, work, limit, now)
-    purged = _purge(session, limit - done, now)
-    done += purged
+    purged, met = _purge(session, limit - done, now)
+    done += met
     done += keys.forget(session, now, limit - done)
     session.change("delete from abandoned where at <= ?", (now - ABANDONED_FOR,))
     return Swept(ended=told, purged=purged, more=done >= limit or looked >= limit or work.waits)
@@ -83,25 +83,25 @@ def _look_again(session: Session, work: FollowUps, limit: int, now: Micros) -> i
     return len(waiting)
 
 
-def _purge(session: Session, limit: int, now: Micros) -> int:
-    """Remove what is past its time; what a live child needs comes back into line when that child ends."""
-    gone = 0
-    while gone < limit:
-        rows = session.rows(
-            "select seq, id, links from task where project = ?1 and state >= 3 and purge_at <= ?2 and not exists("
-            "select 1 from owed where project = ?1 and task = task.id) order by purge_at limit ?3",
-            (session.project, now, limit - gone),
+def _purge(session: Session, limit: int, now: Micros) -> tuple[int, int]:
+    """Remove what is past its time; give how many went, and how many were met.
+
+    What a live child needs leaves the line, and comes back into it when that child ends.
+    """
+    if limit <= 0:
+        return 0, 0
+    rows = session.rows(
+        "select seq, id, links from task where project = ?1 and state >= 3 and purge_at <= ?2 and not exists("
+        "select 1 from owed where project = ?1 and task = task.id) order by purge_at limit ?3",
+        (session.project, now, limit),
+    )
+    needed = [seq for seq, task, links in rows if links & edges.PARENT and edges.is_needed(session, task)]
+    kept = set(needed)
+    free = [seq for seq, _, _ in rows if seq not in kept]
+    if needed:
+        session.change(
+            "update task set purge_at = null where seq in (select value from json_each(?))", (encode(needed),)
         )
-        needed = [seq for seq, task, links in rows if links & edges.PARENT and edges.is_needed(session, task)]
-        kept = set(needed)
-        free = [seq for seq, _, _ in rows if seq not in kept]
-        if needed:
-            session.change(
-                "update task set purge_at = null where seq in (select value from json_each(?))", (encode(needed),)
-            )
-        if free:
-            remove(session, free)
-        gone += len(free)
-        if not needed:
-            break
-    return gone
+    if free:
+        remove(session, free)
+    return len(free), len(rows)
