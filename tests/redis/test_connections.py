@@ -110,6 +110,45 @@ async def test_a_cancelled_call_leaves_the_answers_of_the_others_in_order(store)
             assert isinstance(answer, asyncio.CancelledError)
 
 
+async def test_a_call_cancelled_while_the_server_takes_no_more_bytes_leaves_the_others_their_answers(own_server, make):
+    server = own_server()
+    async with make(server.url) as store:
+        for name in "abcd":
+            await store.kv_put("ns", name, name.encode())
+        line = store._client._line
+        server.freeze()
+        try:
+            before = asyncio.ensure_future(store.kv_get("ns", "a"))
+            large = asyncio.ensure_future(store.kv_put("ns", "large", bytes(32 << 20)))
+
+            async def is_blocked():
+                return line._connection._writer.transport.get_write_buffer_size() > 1 << 20
+
+            await until(is_blocked)
+            large.cancel()
+            await asyncio.gather(large, return_exceptions=True)
+            behind = [asyncio.ensure_future(store.kv_get("ns", name)) for name in "bcd"]
+            await asyncio.sleep(0)
+        finally:
+            server.thaw()
+
+        found = await asyncio.wait_for(asyncio.gather(before, *behind), FUSE)
+        assert [one.value for one in found] == [b"a", b"b", b"c", b"d"]
+        assert store._client._line is line
+
+
+async def test_a_line_whose_connection_is_gone_is_replaced_and_never_reconnects_under_its_calls(store):
+    line = store._client._line
+    await line._connection.disconnect(nowait=True)
+
+    with pytest.raises(StoreUnavailable, match="the connection is gone"):
+        await store.stats()
+
+    assert await store.stats() == []
+    assert store._client._line is not line
+    assert line._connection._writer is None
+
+
 async def test_an_abandoned_claim_that_still_stands_by_leaves_its_wake_up_to_others(store, make, monkeypatch):
     """What a cancelled claim has sent may still be run: it must hand on the marker that it takes."""
     monkeypatch.setattr(claim, "POLL", 3600.0)  # so that only a marker wakes
