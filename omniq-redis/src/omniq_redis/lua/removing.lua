@@ -16,7 +16,15 @@ local function remove(id, blob)
   call('ZREM', K .. 'i', id)
   if band(a, ERROR) > 0 then call('HDEL', K .. 'e', id) end
   if band(b, NOTE) > 0 then call('HDEL', K .. 'n', id) end
-  if band(a, PARENTS) > 0 then call('HDEL', K .. 'h', id) end
+  if band(a, PARENTS) > 0 then
+    local rest = call('ZSCORE', K .. 'undo', id)
+    if rest then -- or its parents would be needed for ever
+      edges = 1e9
+      drop_edges(id, tonumber(rest))
+      call('ZREM', K .. 'undo', id)
+    end
+    call('HDEL', K .. 'h', id)
+  end
   if band(a, CHILDREN) > 0 then call('ZREM', K .. 'todo', id) end
   if band(b, UNIQUE) > 0 then release(blob, id) end
   count(sub(blob, 1, 1), queue_of(blob), -1)
