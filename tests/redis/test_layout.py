@@ -4,7 +4,7 @@ import pytest
 
 from omniq.models.states import Counter, OnParent, State, Until
 from omniq.models.values import DAY, HOUR, SECOND, new_id
-from omniq.storage.records import Fence
+from omniq.storage.records import Fence, Where
 from omniq.testing.clock import VirtualClock
 from omniq.testing.kit.words import draft, end, ending, enqueue, ids_of, key, record, settle, states, take, take_one
 from omniq_redis.tasks import admin
@@ -214,6 +214,32 @@ async def test_children_that_were_requeued_before_all_their_parents_were_let_go_
     await swept(store)
 
     assert set(await store.delete(parents)) == {"needed"}
+
+
+async def test_queues_without_tasks_are_forgotten_and_those_with_some_are_not(store):
+    names = [f"user-{n}" for n in range(600)]
+    await enqueue(store, *(draft(queue=name) for name in names))
+    await store.cancel([one.id for one in (await store.list(Where(queue="user-0"))).items])
+    for name in names[1:]:
+        await store.settle([ending(one) for one in (await take(store, queues=[name])).tasks])
+    [stays] = await enqueue(store, draft(queue="user-7", delay=3 * DAY))
+    store.clock.step(2 * DAY)
+    await swept(store)
+
+    assert [one.queue for one in await store.stats()] == ["user-7"]
+    assert await store._client.command(b"HLEN", f"{store._client.prefix}c") <= 3
+    assert {one for one in await keys(store) if one.startswith("m:")} <= {"m:user-7"}
+    assert await states(store, [stays]) == [State.READY]
+
+
+async def test_more_queues_than_one_command_names_are_counted(store):
+    names = [f"q{n}" for n in range(8500)]
+    await enqueue(store, draft(queue="q8499"), draft(queue="q0"))
+
+    found = await store.stats(names)
+
+    assert len(found) == 8500
+    assert [one.queue for one in found if one.counts[State.READY]] == ["q0", "q8499"]
 
 
 async def test_a_window_of_0_is_not_kept(store):

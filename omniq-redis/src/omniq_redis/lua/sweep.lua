@@ -47,6 +47,7 @@ if done < limit then
 end
 publish()
 keep_counts()
+forget_queues()
 local reply = {(done >= limit or left_over or call('EXISTS', K .. 'todo', K .. 'undo') > 0) and 1 or 0, purged}
 for n, one in ipairs(ended) do reply[n + 2] = one end
 return reply
