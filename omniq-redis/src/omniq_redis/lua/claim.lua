@@ -135,7 +135,6 @@ for n, queue in ipairs(queues) do
     next_due(queue)
   end
 end
-if not full and #expired >= EXPIRED_AT_ONCE then due = 0 end
 if halted then due = -2 end
 publish()
 keep_counts()
