@@ -23,6 +23,7 @@ from omniq.testing.kit.words import (
     take,
     take_one,
 )
+from omniq_redis import notify
 from omniq_redis.tasks import claim
 
 
@@ -108,6 +109,116 @@ async def test_a_cancelled_call_leaves_the_answers_of_the_others_in_order(store)
             assert [one.id for one in answer] == [task.id]
         else:
             assert isinstance(answer, asyncio.CancelledError)
+
+
+async def test_a_call_cancelled_while_the_server_takes_no_more_bytes_leaves_the_others_their_answers(own_server, make):
+    server = own_server()
+    async with make(server.url) as store:
+        for name in "abcd":
+            await store.kv_put("ns", name, name.encode())
+        line = store._client._line
+        server.freeze()
+        try:
+            before = asyncio.ensure_future(store.kv_get("ns", "a"))
+            large = asyncio.ensure_future(store.kv_put("ns", "large", bytes(32 << 20)))
+
+            async def is_blocked():
+                return line._connection._writer.transport.get_write_buffer_size() > 1 << 20
+
+            await until(is_blocked)
+            large.cancel()
+            await asyncio.gather(large, return_exceptions=True)
+            behind = [asyncio.ensure_future(store.kv_get("ns", name)) for name in "bcd"]
+            await asyncio.sleep(0)
+        finally:
+            server.thaw()
+
+        found = await asyncio.wait_for(asyncio.gather(before, *behind), FUSE)
+        assert [one.value for one in found] == [b"a", b"b", b"c", b"d"]
+        assert store._client._line is line
+
+
+async def test_a_line_whose_connection_is_gone_is_replaced_and_never_reconnects_under_its_calls(store):
+    line = store._client._line
+    await line._connection.disconnect(nowait=True)
+
+    with pytest.raises(StoreUnavailable, match="the connection is gone"):
+        await store.stats()
+
+    assert await store.stats() == []
+    assert store._client._line is not line
+    assert line._connection._writer is None
+
+
+async def test_two_openings_at_once_are_one_and_the_close_leaves_no_connection(store, make):
+    async def clients():
+        return (await store._client.command(b"CLIENT", b"LIST")).count(b"name=omniq")
+
+    before, other = await clients(), make()
+    await asyncio.gather(other.open(), other.open())
+    assert await clients() == before + 1
+
+    await other.close()
+
+    async def are_gone():
+        return await clients() == before
+
+    await asyncio.wait_for(until(are_gone), FUSE)
+
+
+async def test_a_claim_that_was_still_connecting_at_the_close_takes_nothing(store, make, monkeypatch):
+    late = make()
+    await late.open()
+    connect, begun, closed = late._client.connector.connect, asyncio.Event(), asyncio.Event()
+
+    async def slow():
+        begun.set()
+        await closed.wait()
+        return await connect()
+
+    monkeypatch.setattr(late._client.connector, "connect", slow)
+    waiting = asyncio.ensure_future(take(late, wait=HOUR))
+    await begun.wait()
+    await late.close()
+    monkeypatch.setattr(late._client.connector, "connect", connect)
+    await late.open()
+    [task_id] = await enqueue(store, draft())
+    closed.set()
+
+    assert (await asyncio.wait_for(waiting, FUSE)).tasks == []
+    assert await states(store, [task_id]) == [State.READY]
+    await late.close()
+
+
+@pytest.mark.parametrize("patience", [3600.0, 0.01])
+async def test_a_subscription_that_gets_no_answer_leaves_no_connection(own_server, make, monkeypatch, patience):
+    monkeypatch.setattr(notify, "PATIENCE", patience)
+    server, made = own_server(), []
+    async with make(server.url) as store:
+        [task_id] = await enqueue(store, draft())
+        connect, begun = store._client.connector.connect, asyncio.Event()
+
+        async def then_freeze():
+            made.append(await connect())
+            server.freeze()
+            begun.set()
+            return made[0]
+
+        monkeypatch.setattr(store._client.connector, "connect", then_freeze)
+        waiting = asyncio.ensure_future(store.wait_finished([task_id], timeout=HOUR))
+        try:
+            await begun.wait()
+            await asyncio.sleep(0)
+            if patience > FUSE:
+                waiting.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await waiting
+            else:
+                with pytest.raises(StoreUnavailable, match=r"no answer within 0\.01 s"):
+                    await asyncio.wait_for(waiting, FUSE)
+        finally:
+            server.thaw()
+        assert not made[0].is_connected
 
 
 async def test_an_abandoned_claim_that_still_stands_by_leaves_its_wake_up_to_others(store, make, monkeypatch):

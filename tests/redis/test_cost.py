@@ -61,6 +61,14 @@ async def test_a_large_batch_is_split_at_500(store):
     assert set(await states(store, written)) == {State.SUCCEEDED}
 
 
+async def test_a_batch_is_split_where_its_tasks_name_more_than_5000_parents(store):
+    parents = tuple(await enqueue(store, *(draft(queue="p") for _ in range(2000))))
+    async with Counted(store) as counted:
+        await enqueue(store, *(draft(parents=parents) for _ in range(4)))
+
+    assert counted.count == 2
+
+
 async def test_one_plain_task_costs_six_steps(store):
     names = ("hincrby", "hsetnx", "hset", "zadd", "hmget", "hget", "time")
     before = [await calls(store, name) for name in names]

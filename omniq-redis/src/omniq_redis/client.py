@@ -42,6 +42,7 @@ class Client:
         self._timeout = options.timeout
         self.connector = Connector(options, self.prefix)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._opening = 0
         self._forked = False
         self._line: Line | None = None
         self._lock = asyncio.Lock()
@@ -73,6 +74,7 @@ class Client:
             return
         self.check()
         self._loop = None
+        self._opening += 1
         forks.unwatch(self)
         line, self._line = self._line, None
         if line is not None:
@@ -129,7 +131,7 @@ class Client:
         Raises as `run`; StoreClosed too where the handle closes meanwhile. When cancelled, the script may still run.
         """
         self.check()
-        connection = self._spare.pop() if self._spare else await self.connector.connect()
+        connection = self._spare.pop() if self._spare else await self._connect()
         self._standing.add(connection)
         wait = pack((b"BZPOPMIN", *keys, b"%.3f" % max(seconds, SHORTEST)))
         try:
@@ -189,12 +191,17 @@ class Client:
                 return line
             if line is not None:
                 await self._leave(line)
-            connection = await self.connector.connect()
-            if self._loop is None:
-                await _drop(connection)
-                self.check()
-            self._line = Line(connection, self._timeout)
+            self._line = Line(await self._connect(), self._timeout)
             return self._line
+
+    async def _connect(self) -> AbstractConnection:
+        """Connect for the handle as it is open now: who closes it meanwhile closes this too."""
+        opening = self._opening
+        connection = await self.connector.connect()
+        if self._opening != opening:
+            await _drop(connection)
+            raise StoreClosed(f"{self.connector.place} was closed during the call")
+        return connection
 
     async def _leave(self, line: Line) -> None:
         """This line is of no use any more, nor is what was opened beside it; the project may be elsewhere now."""

@@ -47,9 +47,11 @@ class Connector:
             async with asyncio.timeout(self._options.timeout):
                 connection = self._make(*(await self._where()))
                 await connection.connect()  # type: ignore[no-untyped-call]
-        except (RedisError, OSError) as why:  # TimeoutError is an OSError
+        except BaseException as why:
             if connection is not None:
                 await connection.disconnect(nowait=True)
+            if not isinstance(why, RedisError | OSError):  # TimeoutError is an OSError
+                raise
             if isinstance(why, TimeoutError) and not str(why):
                 why = TimeoutError(f"no answer within {self._options.timeout:g} s")
             raise translated(why, str(self.place), opening=opening) from None

@@ -4,7 +4,8 @@ redis-py connects, greets and parses. Its pool and its clients, which would take
 call, are left out: a call here is one write, and one future that a reader task resolves in order.
 
 Invariant: replies come in the order of their commands. So a call that is given up leaves its place in the row,
-and a line on which anything went wrong is thrown away whole.
+and a line on which anything went wrong is thrown away whole. redis-py never writes here: it would connect anew
+under a row that waits for the old replies, and it cuts the line when one writer of many is cancelled.
 """
 
 from __future__ import annotations
@@ -55,13 +56,15 @@ class Line:
         """
         if self.broken is not None:
             raise RedisConnectionError(str(self.broken))
+        writer = self._connection._writer
+        if writer is None:
+            self._fail(RedisConnectionError("the connection is gone"))
+            raise RedisConnectionError(str(self.broken))
         future = self._loop.create_future()
         self._waiting.append((future, self._loop.time() + self._timeout))
-        try:
-            # The write happens before anything here suspends, so the row and the wire have one order.
-            await self._connection.send_packed_command([command], check_health=False)
-        except (RedisError, OSError) as why:
-            self._fail(why)
+        # Nothing here suspends, so the row and the wire have one order and no cancellation comes between them. There
+        # is no drain to wait for: the bytes are kept already, and the reply ends the same wait.
+        writer.write(command)
         return await future
 
     async def close(self) -> None:
@@ -89,7 +92,10 @@ class Line:
                     future.set_exception(reply)
                 else:
                     future.set_result(reply)
-        except (RedisError, OSError, IndexError) as why:
+        except asyncio.CancelledError:
+            self._fail(RedisConnectionError("the connection was closed"))
+            raise
+        except Exception as why:  # whatever it was, replies and commands may not belong together any more
             self._fail(why)
 
     def _look(self) -> None:

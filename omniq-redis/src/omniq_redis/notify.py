@@ -12,6 +12,7 @@ from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from omniq_redis import forks
 from omniq_redis.connecting import Connector
@@ -19,6 +20,9 @@ from omniq_redis.faults import translated
 from omniq_redis.line import pack
 
 __all__ = ("Ear", "Waiter")
+
+PATIENCE = 10.0
+"""Seconds that the answer to a subscription may take."""
 
 
 class Waiter:
@@ -92,9 +96,12 @@ class Ear:
             connection = await self._connector.connect()
             try:
                 await connection.send_packed_command([pack((b"SUBSCRIBE", self._channel))], check_health=False)
-                await connection.read_response(timeout=10.0)
-            except (RedisError, OSError) as why:
+                if await connection.read_response(timeout=PATIENCE) is None:
+                    raise RedisTimeoutError(f"no answer within {PATIENCE:g} s")
+            except BaseException as why:
                 await connection.disconnect(nowait=True)
+                if not isinstance(why, RedisError | OSError):
+                    raise
                 raise translated(why, str(self._connector.place)) from None
             if self.is_closed():  # meanwhile
                 await connection.disconnect(nowait=True)

@@ -73,7 +73,7 @@ class RedisOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         for name, value in parse_url(self.url).query.items():
             field = _fields().get(name)
             if field is None:
-                raise InvalidOption(name, f"{mask(self.url)!r} has it; the options are {', '.join(_fields())}")
+                raise InvalidOption(name, f"the URL has it; the options are {', '.join(_fields())}")
             if getattr(self, name) == field.default:
                 try:
                     found = msgspec.convert(value, field.type, strict=False)

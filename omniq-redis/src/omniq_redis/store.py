@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Self
 
@@ -33,13 +34,16 @@ class RedisStore(BaseStore):
         self._project = check_name("project", project)
         self._client = Client(options, project)
         self._ear: Ear | None = None
+        self._one: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._ahead: Micros = 0
         self._ask_again: Micros = 0
 
     async def open(self) -> None:
-        fresh = not self._client.is_open
-        await self._client.start()
-        if fresh:
+        async with self._one_at_a_time():
+            fresh = not self._client.is_open
+            await self._client.start()
+            if not fresh:
+                return
             try:
                 await self._accept()
             except BaseException:
@@ -89,6 +93,13 @@ class RedisStore(BaseStore):
 
     def describe(self) -> str:
         return str(self._client.connector.place)
+
+    def _one_at_a_time(self) -> asyncio.Lock:
+        """Give the lock of this loop under which a handle is opened: a lock cannot go from one loop to another."""
+        loop = asyncio.get_running_loop()
+        if self._one is None or self._one[0] is not loop:
+            self._one = (loop, asyncio.Lock())
+        return self._one[1]
 
     def _now(self) -> bytes:
         """Give what a script takes as its first argument: the clock of tests, or nothing."""

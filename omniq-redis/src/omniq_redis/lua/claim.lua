@@ -1,21 +1,23 @@
 -- claim: give ready tasks to one holder, queue by queue, in the order of their scores.
 -- KEYS   1 the project's prefix
 -- ARGV   1 now   2 limit   3 lease (µs)   4 claim id (8 bytes)   5 worker   then queues
--- Reply  now, µs to the next due task or -1, expired ids, members (seq + id), blobs, envelopes, notes: id, note, ...
+-- Reply  now, µs to the next due task, -1 for none, -2 for ask again at once, expired ids, members (seq + id), blobs, envelopes, notes: id, note, ...
 -- What is past its ttl and met on the way ends. A full claim sets the marker again for what it leaves, due or not: so a burst
 -- wakes one worker after the other, and somebody with room knows what is due next. A short one takes the marker away.
+-- Nothing is given from a queue while it has more overdue tasks than one call moves: one of them may be the most urgent.
 --include time
 --include layout
 --include lining
 --include ending
 local limit, claim, worker = tonumber(ARGV[2]), ARGV[4], ARGV[5]
-local PROMOTED, EXPIRED_AT_ONCE = 1000, 1000
+local PROMOTED, EXPIRED_AT_ONCE, LOOKED = 1000, 1000, 100
 call('ZREMRANGEBYSCORE', K .. 'a', '-inf', now) -- also the deletion that opens the script on a full server
 local due, members, blobs, envelopes, notes, leases, states, mortal, expired, past = -1, {}, {}, {}, {}, {}, {}, {}, {}, {}
 
+-- Moves what is due into the queue; false where there may be more of it.
 local function promote(queue)
   local late = call('ZRANGE', K .. 'd:' .. queue, '-inf', now, 'BYSCORE', 'LIMIT', 0, PROMOTED, 'WITHSCORES')
-  if #late == 0 then return end
+  if #late == 0 then return true end
   local add, gone = {}, {}
   for n = 1, #late, 2 do
     local member = late[n]
@@ -24,24 +26,33 @@ local function promote(queue)
   end
   call('ZADD', K .. 'q:' .. queue, unpack(add))
   call('ZREM', K .. 'd:' .. queue, unpack(gone))
+  return #gone < PROMOTED
 end
 
--- Takes what there is, up to the limit; true where the queue may have more.
+-- Takes what there is, up to the limit. Once something past its ttl was met, it looks at more than it may take.
 local function take(queue)
   local started = pack('>I8', now)
-  local q, given = K .. 'q:' .. queue, 0
+  local q, given, step = K .. 'q:' .. queue, 0, 2
   while #members < limit and #expired < EXPIRED_AT_ONCE do
-    promote(queue)
-    local popped = call('ZPOPMIN', q, limit - #members)
-    if #popped == 0 then break end
+    local want, looked = limit - #members, 0
+    local front
+    if step == 2 then
+      front = call('ZPOPMIN', q, want)
+    else
+      want = math.max(want, LOOKED)
+      front = call('ZRANGE', q, 0, want - 1)
+    end
+    if #front == 0 then break end
     local ids = {}
-    for n = 1, #popped, 2 do ids[#ids + 1] = sub(popped[n], 7) end
+    for n = 1, #front, step do ids[#ids + 1] = sub(front[n], 7) end
+    local met = #expired
     for n, blob in ipairs(call('HMGET', K .. 's', unpack(ids))) do
       local id, a, b = ids[n], byte(blob, 2, 3)
       if b % 2 == 1 and micros(blob, 70) <= now then
         expired[#expired + 1] = id
         past[#past + 1] = blob
       else
+        if #members == limit then break end
         if b % 2 == 1 then mortal[#mortal + 1] = id end
         if band(b, NOTE) > 0 then
           notes[#notes + 1] = id
@@ -51,11 +62,15 @@ local function take(queue)
           .. sub(blob, 16, 45) .. started .. sub(blob, 54, byte(blob, 79)) .. worker
         given = given + 1
         local at = #members + 1
-        members[at], blobs[at] = popped[2 * n - 1], blob
+        members[at], blobs[at] = front[step * (n - 1) + 1], blob
         states[2 * at - 1], states[2 * at] = id, blob
         leases[2 * at - 1], leases[2 * at] = now + ARGV[3], id
       end
+      looked = n
     end
+    if step == 1 then call('ZREMRANGEBYRANK', q, 0, looked - 1) end
+    if #ids < want then break end
+    if #expired > met then step = 1 end
   end
   if given > 0 then count(RUNNING, queue, given) end
 end
@@ -72,15 +87,27 @@ local function rearm(queue)
   if call('EXISTS', K .. 'q:' .. queue, K .. 'd:' .. queue) > 0 then call('ZADD', K .. 'm:' .. queue, 0, '') end
 end
 
-local queues, paused = {unpack(ARGV, 6)}, {}
-if #queues > 0 then paused = call('HMGET', K .. 'z', unpack(queues)) end
+local queues, paused = {}, {}
+for at = 6, #ARGV, 1000 do
+  local part = {unpack(ARGV, at, math.min(at + 999, #ARGV))}
+  for n, is_paused in ipairs(call('HMGET', K .. 'z', unpack(part))) do
+    queues[#queues + 1], paused[#queues + 1] = part[n], is_paused
+  end
+end
 if call('ZSCORE', K .. 'a', claim) then
   for _, queue in ipairs(queues) do rearm(queue) end
   return {now, -1, '', {}, {}, {}, {}}
 end
+local halted = false
 for n, queue in ipairs(queues) do
   if #members >= limit or #expired >= EXPIRED_AT_ONCE then break end
-  if not paused[n] then take(queue) end
+  if not paused[n] then
+    if not promote(queue) then
+      halted = true
+      break
+    end
+    take(queue)
+  end
 end
 if #members > 0 then
   local ids = {}
@@ -97,7 +124,7 @@ local full = #members >= limit
 for n, queue in ipairs(queues) do
   if paused[n] then
     -- nothing: resuming sets the marker
-  elseif full then
+  elseif full or halted then
     rearm(queue)
   else
     if #expired > 0 and call('EXISTS', K .. 'q:' .. queue) > 0 then
@@ -108,7 +135,7 @@ for n, queue in ipairs(queues) do
     next_due(queue)
   end
 end
-if not full and #expired >= EXPIRED_AT_ONCE then due = 0 end
+if halted then due = -2 end
 publish()
 keep_counts()
 return {now, due, table.concat(expired), members, blobs, envelopes, notes}

@@ -23,4 +23,5 @@ for at = 2, #ARGV do
   reply[at - 1] = what
 end
 keep_counts()
+forget_queues()
 return reply

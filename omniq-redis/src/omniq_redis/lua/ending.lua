@@ -1,6 +1,7 @@
 -- ending: a task ends, and what that means for its parents and children, up to a budget of children a call
--- What is left over stands in `todo`; the caller's reply says so, and `resolve` goes on at once.
-local budget = 500
+-- and of edges to parents. What is left over stands in `todo` and `undo`; the caller's reply says so, and `resolve` goes
+-- on at once.
+local budget, edges = 500, 5000
 local LAST = string.rep('\255', 16)
 local ended, told, parents_ended, left_over = {}, {}, {}, false
 
@@ -13,18 +14,34 @@ local function is_needed(id)
   return call('ZRANGEBYLEX', K .. 'kc', '[' .. id, '[' .. id .. LAST, 'LIMIT', 0, 1)[1] ~= nil
 end
 
-local function drop_edges(child)
+-- Takes the edges to a child's parents away, from this place of its list; gives where to go on, if that was not all.
+local function drop_edges(child, at)
+  if edges <= 0 then return at end
   local parents = call('HGET', K .. 'h', child) or ''
   call('HDEL', K .. 'k', child)
-  for at = 1, #parents, 16 do
-    local parent = sub(parents, at, at + 15)
-    if call('ZREM', K .. 'kc', parent .. child) == 1 then
-      call('ZREM', K .. 'ko', parent .. child)
-      local blob = call('HGET', K .. 's', parent)
-      if blob and sub(blob, 1, 1) >= SUCCEEDED and not is_needed(parent) then
-        call('ZADD', K .. 'f', 'NX', keep_until(blob), parent)
+  while at <= #parents and edges > 0 do
+    local ids, both = {}, {}
+    for place = at, math.min(at + 1599, #parents), 16 do
+      ids[#ids + 1] = sub(parents, place, place + 15)
+      both[#both + 1] = ids[#ids] .. child
+    end
+    call('ZREM', K .. 'kc', unpack(both))
+    call('ZREM', K .. 'ko', unpack(both))
+    for n, blob in ipairs(call('HMGET', K .. 's', unpack(ids))) do
+      if blob and sub(blob, 1, 1) >= SUCCEEDED and not is_needed(ids[n]) then
+        call('ZADD', K .. 'f', 'NX', keep_until(blob), ids[n])
       end
     end
+    edges, at = edges - #ids, at + 16 * #ids
+  end
+  return at <= #parents and at or nil
+end
+
+local function let_parents_go(child, at)
+  local rest = drop_edges(child, at)
+  if rest then
+    left_over = true
+    call('ZADD', K .. 'undo', rest, child)
   end
 end
 
@@ -44,7 +61,7 @@ local function finish(id, blob, state, reason, keep8)
   call('HSET', K .. 's', id, blob)
   call('ZADD', K .. 'f', keep_until(blob), id)
   if band(a, WATCHED) > 0 then told[#told + 1] = id end
-  if band(a, PARENTS) > 0 then drop_edges(id) end
+  if band(a, PARENTS) > 0 then let_parents_go(id, 1) end
   if band(a, CHILDREN) > 0 then parents_ended[#parents_ended + 1] = id end
   ended[#ended + 1] = id
   ended[#ended + 1] = state
@@ -92,6 +109,24 @@ local function tell_children()
     at = at + 1
   end
   parents_ended = {}
+end
+
+-- Goes on with what earlier calls had no room for.
+local function go_on()
+  for _, parent in ipairs(call('ZRANGE', K .. 'todo', 0, 9)) do
+    call('ZREM', K .. 'todo', parent)
+    parents_ended[#parents_ended + 1] = parent
+  end
+  tell_children()
+  local owed = call('ZRANGE', K .. 'undo', 0, 99, 'WITHSCORES')
+  for n = 1, #owed, 2 do
+    if edges <= 0 then break end
+    local child = owed[n]
+    local blob = call('HGET', K .. 's', child)
+    call('ZREM', K .. 'undo', child)
+    -- One that was requeued has its edges again.
+    if blob and sub(blob, 1, 1) >= SUCCEEDED then let_parents_go(child, tonumber(owed[n + 1])) end
+  end
 end
 
 local function publish()

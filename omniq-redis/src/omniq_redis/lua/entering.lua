@@ -18,6 +18,17 @@ local function holder_of(key)
   return state <= RUNNING and id or nil
 end
 
+local function hold_parents(key, parents, id)
+  for from = 1, #parents, 1600 do
+    local pairs_ = {}
+    for at = from, math.min(from + 1599, #parents), 16 do
+      pairs_[#pairs_ + 1] = 0
+      pairs_[#pairs_ + 1] = sub(parents, at, at + 15) .. id
+    end
+    call('ZADD', K .. key, unpack(pairs_))
+  end
+end
+
 -- Says by parents in which state a task begins and which of them it misses.
 local function begin_state(parents, b, found)
   local missing, seen = {}, {}
@@ -61,14 +72,16 @@ local function enter(id, extra, suffix, envelope)
     end
   end
   local known = {}
-  for at = 1, #parents, 16 do
-    local parent = sub(parents, at, at + 15)
-    local blob = not refused[parent] and call('HGET', K .. 's', parent)
-    if blob then
-      known[parent] = sub(blob, 1, 2)
-    else
-      refused[id] = true
-      return 'parent', parent
+  for from = 1, #parents, 1600 do
+    local some = {}
+    for at = from, math.min(from + 1599, #parents), 16 do some[#some + 1] = sub(parents, at, at + 15) end
+    for n, blob in ipairs(call('HMGET', K .. 's', unpack(some))) do
+      if blob and not refused[some[n]] then
+        known[some[n]] = sub(blob, 1, 2)
+      else
+        refused[id] = true
+        return 'parent', some[n]
+      end
     end
   end
   if before > 0 and now >= before then
@@ -87,7 +100,7 @@ local function enter(id, extra, suffix, envelope)
   call('HSET', K .. 's', id, blob)
   call('HSET', K .. 'p', id, envelope)
   call('ZADD', K .. 'i', 0, id)
-  if key then
+  if key and (window > 0 or sub(suffix, 56 + #queue, 56 + #queue) ~= 'w') then -- a window of 0 is over already
     call('HSET', K .. 'u', key, id .. '\0\0' .. sub(suffix, 56 + #queue, 56 + #queue) .. pack('>I8', now + window))
     if window > 0 then call('ZADD', K .. 'w', now + window, key) end
   end
@@ -97,11 +110,9 @@ local function enter(id, extra, suffix, envelope)
     call('ZADD', K .. 'f', keep_until(blob), id)
     return nil
   end
-  for parent in pairs(known) do
-    call('ZADD', K .. 'kc', 0, parent .. id)
-  end
+  hold_parents('kc', parents, id)
+  if #missing > 0 then hold_parents('ko', table.concat(missing), id) end
   for _, parent in ipairs(missing) do
-    call('ZADD', K .. 'ko', 0, parent .. id)
     if band(byte(known[parent], 2), CHILDREN) == 0 then
       call('HSET', K .. 's', parent, flag(call('HGET', K .. 's', parent), 2, CHILDREN))
     end

@@ -5,6 +5,7 @@
 -- u hash key -> id, epoch, until, ends                 w zset key, ends of its window
 -- h hash id -> parents      kc, ko zset parent+child: of live children, of those that miss this parent
 -- k hash id -> parents missed     todo zset of ended parents whose children are not all told
+-- undo zset of ended children that still hold parents, score: from which place of its list
 -- c hash of counts by state and queue ('n': tasks ever made there)     z hash of paused queues
 -- a zset claim id, until when it gives nothing         m:<queue> zset, the wake-up marker
 --

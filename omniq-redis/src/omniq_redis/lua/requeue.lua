@@ -1,13 +1,13 @@
 -- requeue: put tasks that ended badly back to ready; counters 0, attempt kept, epoch + 1.
 -- KEYS   1 the project's prefix
 -- ARGV   1 now   2 delay (µs)   then ids
--- Reply  one word an id
+-- Reply  one word an id, of the first so many ids: it ends early where they have many parents
 --include time
 --include layout
 --include lining
 --include ending
 --include entering
-local EMPTY = string.rep('\0', 8)
+local EMPTY, held = string.rep('\0', 8), 0
 
 local function requeue(id)
   local blob = call('HGET', K .. 's', id)
@@ -38,9 +38,8 @@ local function requeue(id)
   if ttl > 0 then call('ZADD', K .. 'x', expires, id) end
   if key and until_ ~= 'w' then call('HSET', K .. 'u', key, id .. epoch .. until_ .. EMPTY) end
   local parents = band(a, PARENTS) > 0 and call('HGET', K .. 'h', id) or ''
-  for at = 1, #parents, 16 do
-    call('ZADD', K .. 'kc', 0, sub(parents, at, at + 15) .. id)
-  end
+  hold_parents('kc', parents, id)
+  held = held + #parents / 16
   count(state, queue, -1)
   line_up(id, blob)
   return 'requeued'
@@ -48,6 +47,9 @@ end
 
 call('ZREM', K .. 'l', '') -- a deletion first: an operator may act on a full server
 local reply = {}
-for at = 3, #ARGV do reply[at - 2] = requeue(ARGV[at]) end
+for at = 3, #ARGV do
+  if held >= edges then break end
+  reply[at - 2] = requeue(ARGV[at])
+end
 keep_counts()
 return reply

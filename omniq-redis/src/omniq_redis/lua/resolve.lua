@@ -1,4 +1,4 @@
--- resolve: go on telling children that their parent has ended, where one call was not enough.
+-- resolve: go on telling children that their parent has ended, and letting parents go, where one call was not enough.
 -- KEYS   1 the project's prefix
 -- ARGV   1 now
 -- Reply  left over (0 or 1)
@@ -6,11 +6,7 @@
 --include layout
 --include lining
 --include ending
-for _, parent in ipairs(call('ZRANGE', K .. 'todo', 0, 9)) do
-  call('ZREM', K .. 'todo', parent)
-  parents_ended[#parents_ended + 1] = parent
-end
-tell_children()
+go_on()
 publish()
 keep_counts()
-return call('EXISTS', K .. 'todo')
+return math.min(call('EXISTS', K .. 'todo', K .. 'undo'), 1)

@@ -1,17 +1,11 @@
 -- stats: count queues.
 -- KEYS   1 the project's prefix
--- ARGV   1 now   then queues; none for all that are known
+-- ARGV   1 now   then queues
 -- Reply  for each: queue, ready, µs since the oldest of them became eligible or -1, paused (0 or 1),
 --        then the counts of the states but ready in their order
 --include time
 --include layout
 local queues = {unpack(ARGV, 2)}
-if #queues == 0 then
-  for _, field in ipairs(call('HKEYS', K .. 'c')) do
-    if sub(field, 1, 1) == 'n' then queues[#queues + 1] = sub(field, 2) end
-  end
-  for _, queue in ipairs(call('HKEYS', K .. 'z')) do queues[#queues + 1] = queue end
-end
 local reply = {}
 for at, queue in ipairs(queues) do
   local q, d, oldest = K .. 'q:' .. queue, K .. 'd:' .. queue, nil
@@ -25,9 +19,11 @@ for at, queue in ipairs(queues) do
   local late = tonumber(call('ZRANGE', d, 0, 0, 'WITHSCORES')[2])
   if late and late <= now and not (oldest and oldest < late) then oldest = late end
   local row = {queue, call('ZCARD', q) + call('ZCARD', d), oldest and now - oldest or -1, call('HEXISTS', K .. 'z', queue)}
-  for _, state in ipairs({WAITING, RUNNING, SUCCEEDED, FAILED, CANCELLED, EXPIRED, SKIPPED}) do
-    row[#row + 1] = tonumber(call('HGET', K .. 'c', state .. queue) or 0)
+  local fields = {}
+  for n, state in ipairs({WAITING, RUNNING, SUCCEEDED, FAILED, CANCELLED, EXPIRED, SKIPPED}) do
+    fields[n] = state .. queue
   end
+  for _, many in ipairs(call('HMGET', K .. 'c', unpack(fields))) do row[#row + 1] = tonumber(many or 0) end
   reply[at] = row
 end
 return reply

@@ -11,11 +11,7 @@ local limit, done, purged = tonumber(ARGV[2]), 0, 0
 call('ZREMRANGEBYSCORE', K .. 'a', '-inf', now)
 
 -- What is owed comes first: its parents' ends were written before anything of this call.
-for _, parent in ipairs(call('ZRANGE', K .. 'todo', 0, 9)) do
-  call('ZREM', K .. 'todo', parent)
-  parents_ended[#parents_ended + 1] = parent
-end
-tell_children()
+go_on()
 
 for _, id in ipairs(call('ZRANGE', K .. 'x', '-inf', now, 'BYSCORE', 'LIMIT', 0, limit)) do
   local blob = call('HGET', K .. 's', id)
@@ -51,6 +47,7 @@ if done < limit then
 end
 publish()
 keep_counts()
-local reply = {(done >= limit or left_over or call('EXISTS', K .. 'todo') == 1) and 1 or 0, purged}
+forget_queues()
+local reply = {(done >= limit or left_over or call('EXISTS', K .. 'todo', K .. 'undo') > 0) and 1 or 0, purged}
 for n, one in ipairs(ended) do reply[n + 2] = one end
 return reply

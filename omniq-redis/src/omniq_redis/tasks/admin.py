@@ -34,7 +34,7 @@ async def cancel(client: Client, now: bytes, ids: Sequence[str]) -> list[CancelA
 async def requeue(client: Client, now: bytes, ids: Sequence[str], delay: Micros) -> list[RequeueAnswer]:
     """Put tasks that ended badly back to ready."""
     answers: list[RequeueAnswer] = []
-    for start in range(0, len(ids), BATCH):
+    while (start := len(answers)) < len(ids):
         words = await client.run(script("requeue"), now, delay, *map(id_bytes, ids[start : start + BATCH]))
         answers += _read(RequeueAnswer, words)
     return answers

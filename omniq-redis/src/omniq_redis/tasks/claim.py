@@ -18,6 +18,9 @@ __all__ = ("Ask", "abandon", "claim", "reclaim", "stand_by")
 POLL = 4.0
 """Seconds after which somebody who stands by asks again, woken or not."""
 
+HALTED = -2
+"""In place of the next due: more is overdue than one call could put in its order, so it must be asked again."""
+
 
 class Ask:
     """One claim as it goes to the script, sent as often as it takes to get something."""
@@ -36,18 +39,23 @@ class Ask:
 
 async def claim(client: Client, now: bytes, ask: Ask) -> Claimed:
     """Take up to the limit of what is ready, at once; a large claim is several calls."""
-    reply = await client.run(script("claim"), *ask.args(now, min(ask.limit, BATCH)))
-    claimed = _claimed(reply, ask.claim_id)
-    while len(claimed.tasks) < ask.limit and claimed.next_due is None and len(reply[3]) == BATCH:
-        reply = await client.run(script("claim"), *ask.args(now, min(ask.limit - len(claimed.tasks), BATCH)))
+    claimed = Claimed(tasks=[], now=0)
+    while True:
+        limit = min(ask.limit - len(claimed.tasks), BATCH)
+        reply = await client.run(script("claim"), *ask.args(now, limit))
         more = _claimed(reply, ask.claim_id)
         claimed = Claimed(
             tasks=claimed.tasks + more.tasks,
             expired=claimed.expired + more.expired,
             next_due=more.next_due,
-            now=claimed.now,
+            now=claimed.now or more.now,
         )
-    return claimed
+        if len(claimed.tasks) >= ask.limit:
+            return claimed
+        if reply[1] == HALTED and not claimed.tasks and not claimed.expired:
+            continue
+        if claimed.next_due is not None or len(more.tasks) < limit:
+            return claimed
 
 
 async def stand_by(client: Client, now: bytes, ask: Ask, next_due: Micros | None, seconds: float) -> Claimed:
@@ -64,6 +72,8 @@ async def stand_by(client: Client, now: bytes, ask: Ask, next_due: Micros | None
         return Claimed(tasks=[], now=0)
     args = ask.args(now, min(ask.limit, BATCH))
     reply = await client.stand_by(markers, min(seconds, POLL), script("claim"), args)
+    if reply[1] == HALTED and not reply[2] and not reply[3]:
+        return await claim(client, now, ask)
     return _claimed(reply, ask.claim_id)
 
 
@@ -92,7 +102,7 @@ def _claimed(reply: list[Any], claim_id: int) -> Claimed:
     return Claimed(
         tasks=_tasks([member[6:] for member in members], blobs, envelopes, notes, claim_id) if members else [],
         expired=[id_text(expired[at : at + 16]) for at in range(0, len(expired), 16)],
-        next_due=None if due < 0 else due,
+        next_due=0 if due == HALTED else None if due < 0 else due,
         now=now,
     )
 

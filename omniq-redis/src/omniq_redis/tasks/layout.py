@@ -21,7 +21,7 @@ from omniq.storage.records import Fence, NewTask, TaskRecord
 
 __all__ = (
     "ON_PARENT", "UNIQUE", "envelope_of", "fence_bytes", "id_bytes", "id_text", "is_id", "mixed", "name_of_queue",
-    "opened", "record_of", "unpack_claimed",
+    "opened", "record_of", "size_of_tags", "unpack_claimed",
 )  # fmt: skip
 
 UNIQUE = 2
@@ -81,6 +81,11 @@ def envelope_of(task: NewTask, raw: bytes) -> bytes:
     policy = task.policy
     size = 6 + len(name) + len(tags) + len(policy)
     return b"".join((_HEAD.pack(size, len(name)), name, tags, policy, task.payload, raw[15:]))
+
+
+def size_of_tags(tags: tuple[str, ...]) -> int:
+    """Say how many bytes tags take in an envelope."""
+    return len(_encode_tags(tags))
 
 
 def opened(envelope: bytes) -> tuple[str, bytes, bytes, bytes]:

@@ -73,7 +73,15 @@ async def stats(client: Client, now: bytes, queues: Sequence[str] | None) -> lis
     """Count the named queues, or all that have tasks or are paused, sorted by name."""
     if queues is not None and not queues:
         return []
-    rows = await client.run(script("stats"), now, *(() if queues is None else sorted(set(queues))))
+    if queues is None:
+        counted = await client.command(b"HKEYS", f"{client.prefix}c")
+        names = {field[1:] for field in counted if field.startswith(b"n")}
+        names.update(await client.command(b"HKEYS", f"{client.prefix}z"))
+    else:
+        names = {queue.encode() for queue in queues}
+    asked, rows = sorted(names), []
+    for start in range(0, len(asked), BATCH):
+        rows += await client.run(script("stats"), now, *asked[start : start + BATCH])
     found: dict[str, QueueStats] = {}
     for name, ready, oldest, paused, waiting, *others in rows:
         counts = dict(zip(State, (waiting, ready, *others), strict=True))

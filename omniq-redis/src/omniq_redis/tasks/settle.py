@@ -12,7 +12,7 @@ from omniq.storage.records import ExtendAnswer, Hold, SettleAnswer, Settlement, 
 from omniq_redis.client import Client
 from omniq_redis.scripts import script
 from omniq_redis.tasks.layout import fence_bytes
-from omniq_redis.tasks.write import BATCH, check, packed
+from omniq_redis.tasks.write import BATCH, check, check_time, packed
 
 __all__ = ("check_settlements", "extend", "resolve", "settle")
 
@@ -26,11 +26,15 @@ def check_settlements(settlements: Sequence[Settlement]) -> None:
     """Refuse what makes no sense, before anything is written.
 
     Raises:
-        ValueError: a state that no settlement can ask for, or a follow-up that cannot be written.
+        ValueError: a state that no settlement can ask for, a time out of bounds, or a follow-up that cannot be written.
     """
     for one in settlements:
         if one.to not in _SETTLED:
             raise ValueError(f"a settlement cannot ask for {one.to}")
+        if one.delay is not None:
+            check_time("delay", one.delay)
+        if one.keep is not None:
+            check_time("keep", one.keep)
         if one.after:
             check(one.after)
 

@@ -16,14 +16,21 @@ from omniq.models.values import Micros
 from omniq.storage.records import EnqueueAnswer, NewTask, Refusal
 from omniq_redis.client import Client
 from omniq_redis.scripts import script
-from omniq_redis.tasks.layout import ON_PARENT, UNIQUE, envelope_of, id_bytes, id_text, is_id, mixed
+from omniq_redis.tasks.layout import ON_PARENT, UNIQUE, envelope_of, id_bytes, id_text, is_id, mixed, size_of_tags
 
-__all__ = ("BATCH", "check", "enqueue", "packed")
+__all__ = ("BATCH", "check", "check_time", "enqueue", "packed")
 
 BATCH = 500
 """Tasks of one script call: it holds the server for about 3 ms."""
+EDGES = 5_000
+"""Parents that the tasks of one script call may name, unless it is one task."""
 BYTES = 256 << 20
 """Bytes of one script call; a server takes 1 GiB in one request."""
+
+LATEST: Micros = 1 << 52
+"""The farthest time and the longest span: the sum of two is still an exact number in Lua."""
+LONGEST_QUEUE = 122
+"""Bytes of a queue's name: with what stands before it and a unique key it ends within one byte's count."""
 
 _EXTRA = Struct(">BQQQQB")
 _MIDDLE = Struct(">BBQQHB")
@@ -35,7 +42,7 @@ def check(tasks: Sequence[NewTask]) -> None:
     """Refuse what no caller may send, before anything is written.
 
     Raises:
-        ValueError: a priority, an id, a digest or a key that the layout cannot hold.
+        ValueError: a priority, an id, a digest, a key, a text or a time that the layout cannot hold.
     """
     for task in tasks:
         if not 0 <= task.priority <= 9:
@@ -44,8 +51,43 @@ def check(tasks: Sequence[NewTask]) -> None:
             raise ValueError(f"task id {task.id!r} is no UUID in its canonical form")
         if len(task.digest) > 16:
             raise ValueError(f"the digest of task {task.id} has {len(task.digest)} bytes, at most 16 are allowed")
-        if task.unique is not None and len(task.unique.digest) != 16:
-            raise ValueError(f"the unique key of task {task.id} has {len(task.unique.digest)} bytes, not 16")
+        if len(task.queue) > 30:
+            _check_size(task, "queue", len(task.queue.encode()), LONGEST_QUEUE)
+        if len(task.name) > 1000:
+            _check_size(task, "name", len(task.name.encode()), 65_535)
+        if task.tags:
+            _check_size(task, "tags", size_of_tags(task.tags), 65_535)
+        check_time("delay", task.delay)
+        check_time("keep", task.keep)
+        if task.ttl is not None:
+            check_time("ttl", task.ttl)
+        for name, when in (
+            ("run_at", task.run_at),
+            ("expires_at", task.expires_at),
+            ("insert_before", task.insert_before),
+        ):
+            if when is not None and when > LATEST:
+                check_time(name, when)
+        if task.unique is not None:
+            if len(task.unique.digest) != 16:
+                raise ValueError(f"the unique key of task {task.id} has {len(task.unique.digest)} bytes, not 16")
+            check_time("window", task.unique.window)
+
+
+def check_time(name: str, micros: Micros) -> None:
+    """Refuse what a script cannot count with.
+
+    Raises:
+        ValueError: it is negative or beyond the exact numbers of Lua.
+    """
+    if not 0 <= micros <= LATEST:
+        raise ValueError(f"a {name} of {micros} µs: it must be 0 to {LATEST}")
+
+
+def _check_size(task: NewTask, what: str, size: int, most: int) -> None:
+    if size > most:
+        verb = "take" if what.endswith("s") else "takes"
+        raise ValueError(f"the {what} of task {task.id} {verb} {size} bytes, at most {most} are allowed")
 
 
 async def enqueue(client: Client, now: bytes, tasks: Sequence[NewTask]) -> list[EnqueueAnswer]:
@@ -143,11 +185,12 @@ def _extra(task: NewTask) -> bytes:
 def _calls(tasks: Sequence[NewTask]) -> Iterator[tuple[int, list[bytes]]]:
     """Cut a call into those of the script: where each starts, and its arguments."""
     args: list[bytes] = []
-    start = size = 0
+    start = size = edges = 0
     for at, task in enumerate(tasks):
-        if args and (at - start == BATCH or size + len(task.payload) > BYTES):
+        edges += len(task.parents)
+        if args and (at - start == BATCH or size + len(task.payload) > BYTES or edges > EDGES):
             yield start, args
-            args, start, size = [], at, 0
+            args, start, size, edges = [], at, 0, len(task.parents)
         args += packed(task)
         size += len(task.payload)
     yield start, args
