@@ -122,3 +122,13 @@ def test_what_is_wrong_is_named_and_exits_2(omniq, argv, code, word):
 
     assert done.returncode == code
     assert word in done.stderr
+
+
+def test_a_worker_to_which_nobody_listens_any_more_still_obeys(worker, python):
+    process = worker("shop:oq")
+    until(process, "  worker   ")
+    process.stdout.close()
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(timeout=20) == 0

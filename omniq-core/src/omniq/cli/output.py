@@ -6,6 +6,7 @@ asked for with jq.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -32,8 +33,9 @@ class Format(StrEnum):
 
 
 def note(text: str) -> None:
-    """Tell the person something that is no data."""
-    click.echo(text, err=True)
+    """Tell the person something that is no data; nobody may be listening any more."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
 
 
 def show_rows(rows: Sequence[Row], output: Format, columns: Sequence[str], *, empty: str) -> None:

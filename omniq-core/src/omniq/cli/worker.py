@@ -18,7 +18,9 @@ from omniq import AsyncOmniQ
 from omniq.cli.chosen import Chosen, common
 from omniq.cli.exits import Exit
 from omniq.cli.output import note
+from omniq.errors import StoreUnavailable
 from omniq.models.values import SECOND, Micros, span, span_text
+from omniq.storage.base import Feature
 
 __all__ = ("command",)
 
@@ -65,6 +67,7 @@ async def _work(app: AsyncOmniQ[Any], options: dict[str, Any]) -> Exit:
         stopped = _Signals(worker)
         await worker.start(supervised=True)
         note(_banner(app, worker))
+        await _warn(app)
         code = await worker.wait()
     if code == Exit.BUSY:
         note(
@@ -73,6 +76,20 @@ async def _work(app: AsyncOmniQ[Any], options: dict[str, Any]) -> Exit:
         )
         return Exit.BUSY
     return stopped.answer()
+
+
+async def _warn(app: AsyncOmniQ[Any]) -> None:
+    """Say what is amiss with a server: one that evicts keys loses tasks in silence. A file is whole or cannot open."""
+    store = app.queue.store
+    if Feature.DIRECT in store.capabilities.features:
+        return
+    try:
+        findings = await store.check()
+    except StoreUnavailable:
+        return  # the worker tells, and goes on trying
+    for one in findings:
+        if not one.ok:
+            note(f"warning: {one.text}; {one.advice}")
 
 
 def _seconds(text: str) -> Micros:
@@ -99,12 +116,12 @@ class _Signals:
         if self._first is None:
             self._first = number
             self._until = asyncio.get_running_loop().time() + self._worker.settings[0].shutdown_grace / SECOND
-            note(f"{number.name}: no new tasks; finishing what runs. Once more to let go of it now.")
             self._worker.stop()
+            note(f"{number.name}: no new tasks; finishing what runs. Once more to let go of it now.")
         elif not self._insisted:
             self._insisted = True
-            note(f"{number.name} again: letting go of what runs; it runs again elsewhere, at no cost to its retries.")
             self._worker.stop_now()
+            note(f"{number.name} again: letting go of what runs; it runs again elsewhere, at no cost to its retries.")
 
     def answer(self) -> Exit:
         late = asyncio.get_running_loop().time() >= self._until  # the worker waits no longer than the grace

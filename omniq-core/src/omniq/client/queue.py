@@ -153,10 +153,11 @@ class AsyncTaskQueue(AsyncVerbs, Configured):
 
     async def _write(self, tasks: list[NewTask], *, fresh: bool) -> list[EnqueueAnswer]:
         """Enqueue; repeat an outcome that is unknown, which the ids make safe."""
+        store = await self._open()  # where this fails nothing was sent, so there is nothing to repeat
         end, pause = time.monotonic() + AMBIGUOUS_FOR, FIRST_PAUSE
         while True:
             try:
-                return await (await self._open()).enqueue(tasks, fresh=fresh)
+                return await store.enqueue(tasks, fresh=fresh)
             except StoreUnavailable:
                 if time.monotonic() > end:
                     raise
