@@ -22,6 +22,10 @@ QUICK = settings(
 )
 
 
+UNTIL_FOUND = settings(QUICK, max_examples=1_500)
+"""Ends at the first difference; how soon one comes hangs on the draw."""
+
+
 class IgnoresTheClaimId(FaultyStore):
     """Renews for every holder of the right attempt."""
 
@@ -62,12 +66,13 @@ class HidesWhatIsFlagged(FaultyStore):
         return ["cancelled" if one == "requested" else one for one in await self.inner.cancel(ids)]
 
 
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("store", [IgnoresTheClaimId, CountsSnoozesAsFailures, KeepsTooShort, HidesWhatIsFlagged])
 def test_a_store_that_strays_is_found_out(store):
     machine = lockstep(lambda stack: store(MemoryBackend().tasks()))
 
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(machine, settings=QUICK)
+        run_state_machine_as_test(machine, settings=UNTIL_FOUND)
 
 
 def test_a_store_that_does_not_stray_passes():
