@@ -244,3 +244,30 @@ async def test_a_worker_that_is_killed_between_an_ending_and_what_follows_loses_
         assert sorted(ids_of((await take(store, 2 * MANY, queues=["callbacks"])).tasks)) == [
             one.id for one in CALLBACKS
         ]
+
+
+async def test_a_claim_that_expires_a_parent_tells_all_its_children_before_it_answers(timed, monkeypatch):
+    """More than one transaction may tell: what was left over was once left to a sweep, and no `next_due` told of it."""
+    monkeypatch.setattr(follow_ups, "BUDGET", 2)
+    [parent] = await enqueue(timed, draft(ttl=SECOND))
+    children = await enqueue(timed, *(draft(parents=(parent,), on_parent=OnParent.RUN) for _ in range(7)))
+    timed.clock.step(MINUTE)
+
+    first = await take(timed, 10)
+    second = await take(timed, 10)
+
+    assert (first.expired, first.tasks, first.next_due) == ([parent], [], 0)
+    assert ids_of(second.tasks) == children
+
+
+async def test_a_sweep_calls_nobody_expired_who_ends_with_a_parent(timed, monkeypatch):
+    monkeypatch.setattr(follow_ups, "BUDGET", 2)
+    [parent] = await enqueue(timed, draft(ttl=SECOND))
+    children = await enqueue(timed, *(draft(parents=(parent,), ttl=2 * SECOND) for _ in range(7)))
+    timed.clock.step(MINUTE)
+
+    more = True
+    while more:
+        more = (await timed.sweep(3)).more
+
+    assert await states(timed, [parent, *children]) == [State.EXPIRED, *[State.SKIPPED] * 7]

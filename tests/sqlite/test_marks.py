@@ -30,10 +30,7 @@ class TestCases(EdgeCases, FollowUpCases):
         return lambda project: SQLiteBackend(SQLiteOptions(path=str(path)), project).tasks()
 
 
-# Not among the tests of every change: with other draws this finds two differences that are known and not mended yet. A
-# claim that leaves marked follow-ups of an expiry tells no `next_due`, and a sweep may call a child expired that in the
-# model ends with its parent. With the real budget only an ending with more than 1,000 children comes near either.
-TestLockStep = pytest.mark.matrix(lockstep(tight).TestCase)
+TestLockStep = lockstep(tight).TestCase
 TestLockStep.settings = settings(
     max_examples=60,
     stateful_step_count=60,

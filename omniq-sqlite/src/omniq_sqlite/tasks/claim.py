@@ -81,8 +81,11 @@ def _next(queues: int) -> str:
     return f"select min(m) from ({arms})"
 
 
-def claim(session: Session, queues: Sequence[str], *, limit: int, lease: Micros, worker: str, claim_id: int) -> Claimed:
-    """Take up to `limit` ready tasks; end those that have expired on the way."""
+def claim(
+    session: Session, queues: Sequence[str], *, limit: int, lease: Micros, worker: str, claim_id: int
+) -> tuple[Claimed, bool]:
+    """Take up to `limit` ready tasks, end those that have expired on the way; say whether something that follows from
+    that is left to be carried out."""
     now = session.now()
     paused, abandoned = session.row(
         "select (select json_group_array(id) from queue where project = ?1 and paused = 1), "
@@ -90,7 +93,7 @@ def claim(session: Session, queues: Sequence[str], *, limit: int, lease: Micros,
         (session.project, claim_id, now - ABANDONED_FOR),
     )
     if abandoned:
-        return Claimed(tasks=[], now=now)
+        return Claimed(tasks=[], now=now), False
     shut = frozenset(msgspec.json.decode(paused, type=list[int]))
     names: dict[int, str] = {}
     for name in queues:
@@ -105,16 +108,18 @@ def claim(session: Session, queues: Sequence[str], *, limit: int, lease: Micros,
             "where seq in (select value from json_each(?5))",
             (claim_id, now + lease, now, worker, encode([one.seq for one in taken])),
         )
+    work = FollowUps(session, now)
     if past:
-        follow(session, [one.seq for one in past], FollowUps(session, now))  # what is left of it is the sweeps'
+        follow(session, [one.seq for one in past], work)
     large = _large(session, [one.seq for one in taken if one.payload is None])
     tasks = [_claimed(one, names[one.lane // 10], one.attempt + 1, claim_id, large.get(one.seq, b"")) for one in taken]
     due = None
     if len(taken) < limit:
-        more = len(past) >= _EXPIRED_AT_ONCE or (past and session.work)  # children of the expired may be due now
+        # Children of the expired may be due now, or will be when what is left over is carried out.
+        more = len(past) >= _EXPIRED_AT_ONCE or (past and session.work) or work.left_over
         due = 0 if more else _next_due(session, list(names), now)
     expired = [hex_id(one.id) for one in past]
-    return Claimed(tasks=tasks, expired=expired, next_due=due, now=now)
+    return Claimed(tasks=tasks, expired=expired, next_due=due, now=now), work.left_over
 
 
 def _take(session: Session, queues: list[int], limit: int, now: Micros) -> tuple[list[_Candidate], list[_Candidate]]:

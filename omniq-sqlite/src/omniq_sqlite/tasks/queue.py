@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from omniq.direct import is_direct
@@ -30,6 +30,7 @@ from omniq.storage.records import (
 )
 from omniq.storage.tasks import ANY_VERSION, BaseTaskQueue
 from omniq_sqlite.bell import FINISHED, WORK
+from omniq_sqlite.session import Session
 from omniq_sqlite.store import SQLiteStore
 from omniq_sqlite.tasks import admin, claim, entering, follow_ups, kv, read, settle, sweep, write
 
@@ -81,13 +82,13 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
     ) -> Claimed:
         ask = partial(claim.claim, queues=queues, limit=limit, lease=lease, worker=worker, claim_id=claim_id)
         if wait <= 0 or is_direct():
-            return await self._database.run(ask, rows=limit)
+            return await self._claim(ask, limit)
         ear = await self._database.ear()
         loop = asyncio.get_running_loop()
         end = loop.time() + wait / SECOND
         while True:
             seen = ear.count(WORK)
-            answer = await self._database.run(ask, rows=limit)
+            answer = await self._claim(ask, limit)
             left = end - loop.time()
             if answer.tasks or answer.expired or left <= 0:
                 return answer
@@ -95,6 +96,12 @@ class SQLiteTaskQueue(SQLiteStore, BaseTaskQueue):
             await ear.wait(WORK, seen, min(left, due, BACKSTOP))
             if ear.closed:
                 return answer
+
+    async def _claim(self, ask: Callable[[Session], tuple[Claimed, bool]], limit: int) -> Claimed:
+        answer, owes = await self._database.run(ask, rows=limit)
+        if owes:
+            await self._carry_on()
+        return answer
 
     async def abandon(self, claim_id: int) -> None:
         await self._database.run(partial(claim.abandon, claim_id=claim_id))

@@ -28,9 +28,9 @@ def sweep(session: Session, limit: int) -> Swept:
     now = session.now()
     told: list[tuple[str, State]] = []
     work = FollowUps(session, now, told=told)
-    done = _expire(session, work, told, limit, now)
     if work.waits:
         work.carry_on()
+    done = 0 if work.waits else _expire(session, work, told, limit, now)
     looked = _look_again(session, work, limit, now)
     purged, met = _purge(session, limit - done, now)
     done += met
@@ -40,19 +40,26 @@ def sweep(session: Session, limit: int) -> Swept:
 
 
 def _expire(session: Session, work: FollowUps, told: list[tuple[str, State]], limit: int, now: Micros) -> int:
-    """End what is past its ttl, in that order: who ends with a parent before its own turn has not expired."""
+    """End what is past its ttl, in that order: who ends with a parent before its own turn has not expired.
+
+    So it stops where an ending owes its children word, and nothing is ended while some child waits for one.
+    """
     past = session.rows(
         "select seq, id, links from task where project = ? and state <= 1 and expires_at is not null "
         "and expires_at <= ? order by expires_at, seq limit ?",
         (session.project, now, limit),
     )
+    met = 0
     for linked, run in groupby(past, key=lambda row: row[2] > 0):
         for part in ([row] for row in run) if linked else (list(run),):
+            if work.left_over:
+                return met
+            met += len(part)
             if end_queued(session, [seq for seq, _, _ in part], EXPIRED, now):
                 told += [(text_id(task), State.EXPIRED) for _, task, _ in part]
                 if linked:
                     follow(session, [part[0][0]], work)
-    return len(past)
+    return met
 
 
 def _look_again(session: Session, work: FollowUps, limit: int, now: Micros) -> int:
