@@ -132,3 +132,10 @@ def test_a_worker_to_which_nobody_listens_any_more_still_obeys(worker, python):
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(timeout=20) == 0
+
+
+def test_an_empty_list_of_queues_is_refused_not_read_as_all(omniq):
+    done = omniq("worker", "shop:oq", "--queues", "")
+
+    assert done.returncode == 2
+    assert "queues" in done.stderr

@@ -102,8 +102,14 @@ SENT = {
     "run_at date": ({"run_at": date(2100, 1, 1)}, "is no time"),
     "run_at naive": ({"run_at": datetime(2100, 1, 1)}, "has no time zone"),
     "delay": ({"delay": 1e13}, "longer than 100 years"),
-    "ttl before delay": ({"delay": 60, "ttl": 60}, "'ttl': is over after 1 min, before delay=1 min lets it start"),
-    "deadline before delay": ({"delay": "1h", "deadline": "30m"}, "'deadline': is over after 30 min, before delay=1 h"),
+    "ttl before delay": ({"delay": 60, "ttl": 60}, "'ttl': is over after 1 min, before delay lets it start, in 1 min"),
+    "ttl before run_at": ({"run_at": LATER, "ttl": 60}, "'ttl': is over after 1 min, before run_at lets it start"),
+    "deadline before run_at": ({"run_at": LATER, "deadline": 60}, "'deadline': is over after 1 min"),
+    "less to run than the timeout": ({"max_runtime": 1, "timeout": 2}, "'max_runtime': is 1 s, less than timeout=2 s"),
+    "deadline before delay": (
+        {"delay": "1h", "deadline": "30m"},
+        "'deadline': is over after 30 min, before delay lets it start, in 1 h",
+    ),
     "id": ({"id": 5}, "is no UUID"),
 }
 

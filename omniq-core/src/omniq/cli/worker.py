@@ -51,7 +51,7 @@ def command(
         raise click.UsageError("name the app to work for: omniq worker MODULE:ATTRIBUTE, for example app:oq")
     sys.setswitchinterval(SWITCH_INTERVAL)
     options = {
-        "queues": [name.strip() for name in queues.split(",") if name.strip()] if queues else None,
+        "queues": [name.strip() for name in queues.split(",") if name.strip()] if queues is not None else None,
         "concurrency": concurrency,
         "kind": kind,
         "lease": None if lease is None else _seconds(lease) / SECOND,

@@ -33,6 +33,7 @@ from omniq.models.values import (
     check_task_name,
     span,
     span_text,
+    wall_clock,
     whole,
 )
 from omniq.packing import Enqueue
@@ -193,12 +194,23 @@ def resolve(options: Mapping[str, Any], defaults: Defaults) -> Enqueue:
         tags=_tags(get("tags", ())),
         id=_id(get("id")),
     )
-    if enqueue.delay:
-        for name, limit in (("ttl", enqueue.ttl), ("deadline", enqueue.policy.deadline)):
-            if limit is not None and limit <= enqueue.delay:
-                over, start = span_text(limit), span_text(enqueue.delay)
-                raise InvalidOption(name, f"is over after {over}, before delay={start} lets it start; make it longer")
+    _check_limits(enqueue)
     return enqueue
+
+
+def _check_limits(enqueue: Enqueue) -> None:
+    """Refuse limits that leave no time to start, or end the renewal of a body that may still run."""
+    policy = enqueue.policy
+    if policy.max_runtime is not None and policy.timeout is not None and policy.max_runtime < policy.timeout:
+        short, long = span_text(policy.max_runtime), span_text(policy.timeout)
+        raise InvalidOption("max_runtime", f"is {short}, less than timeout={long}: the body would run beside itself")
+    start, said = enqueue.delay, "delay"
+    if enqueue.run_at is not None:
+        start, said = enqueue.run_at - wall_clock(), "run_at"
+    for name, limit in (("ttl", enqueue.ttl), ("deadline", policy.deadline)):
+        if limit is not None and 0 < limit <= start:
+            over, late = span_text(limit), span_text(start)
+            raise InvalidOption(name, f"is over after {over}, before {said} lets it start, in {late}; make it longer")
 
 
 _NONE = Defaults()

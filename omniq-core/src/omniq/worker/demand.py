@@ -13,8 +13,6 @@ __all__ = ("Demand",)
 
 MOST_AHEAD = 200
 """More gains nothing: 400 was measured as fast."""
-AT_ONCE = 100
-"""Free room at which a claim is worth its round trip, however much more would fit."""
 ROUND_TRIP_FLOOR = 0.005
 _WEIGHT = 0.2
 
@@ -62,8 +60,8 @@ class Demand:
             return 0
         in_hand = running + buffered
         room = slots + self.ahead - in_hand
-        return room if in_hand <= self.enough - stuck or (room > 0 and not in_hand) else 0
+        return room if in_hand <= self.enough - stuck else 0
 
     def _look_ahead(self, ahead: int) -> None:
         self.ahead = ahead
-        self.enough = self._slots + ahead - max(1, min(ahead // 2, AT_ONCE))
+        self.enough = self._slots + ahead - max(1, ahead // 2)
