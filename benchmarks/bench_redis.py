@@ -81,6 +81,7 @@ def round_trips(folder: Path, n: int) -> float:
     return whole_of(asyncio.run(omniq_between(server_redis.fresh(), n, 0)))
 
 
+# Taskiq takes no part between processes: its result did not come back there within minutes.
 WORKLOADS = (
     Workload("single enqueue", "/s", 5_000,
              Contestant("floor: LPUSH", floor_redis.single_enqueue),
@@ -96,11 +97,10 @@ WORKLOADS = (
              Contestant("SAQ", peers_redis.saq_drain), Contestant("Taskiq, no lease", peers_redis.taskiq_drain)),
     Workload("round trip, two processes", "/s", 50,
              Contestant("floor: LPUSH, BLPOP and back", floor_redis.round_trips),
-             Contestant("OmniQ", round_trips), Contestant("SAQ", peers_redis.saq_round_trips),
-             Contestant("Taskiq", peers_redis.taskiq_round_trips)),
+             Contestant("OmniQ", round_trips), Contestant("SAQ", peers_redis.saq_round_trips)),
     Workload("latency of an idle worker, two processes: less is better", "ms", 50,
              Contestant("floor: LPUSH, BLPOP", floor_redis.latency), Contestant("OmniQ", latency),
-             Contestant("SAQ", peers_redis.saq_latency), Contestant("Taskiq", peers_redis.taskiq_latency)),
+             Contestant("SAQ", peers_redis.saq_latency)),
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from taskiq_redis import ListQueueBroker, RedisAsyncResultBackend
 
 __all__ = (
     "saq_bulk", "saq_drain", "saq_latency", "saq_round_trips", "saq_single",
-    "taskiq_bulk", "taskiq_drain", "taskiq_latency", "taskiq_round_trips", "taskiq_single",
+    "taskiq_bulk", "taskiq_drain", "taskiq_single",
 )  # fmt: skip
 
 URL = "BENCH_REDIS_URL"
@@ -51,24 +51,15 @@ settings = saq_settings() if URL in os.environ else None
 
 
 def broker_on(url: str) -> Any:
-    """Make Taskiq's broker with its two tasks."""
+    """Make Taskiq's broker with its task."""
     made = ListQueueBroker(url).with_result_backend(RedisAsyncResultBackend(url))
     made.register_task(nothing, task_name="nothing")
-    made.register_task(clock, task_name="clock")
     return made
 
 
 async def nothing(number: int) -> int:
     """Give the argument back."""
     return number
-
-
-async def clock() -> float:
-    """Give the time that all processes of this host share."""
-    return time.monotonic()
-
-
-broker = broker_on(os.environ[URL]) if URL in os.environ else None
 
 
 async def _many(n: int, enqueue: Callable[[int], Awaitable[Any]]) -> None:
@@ -206,32 +197,6 @@ def taskiq_drain(folder: Path, n: int) -> float:
         return n / seconds
 
     return asyncio.run(run())
-
-
-def taskiq_latency(folder: Path, n: int) -> float:
-    return start_of(asyncio.run(_taskiq_between(n, IDLE)))
-
-
-def taskiq_round_trips(folder: Path, n: int) -> float:
-    return whole_of(asyncio.run(_taskiq_between(n, 0)))
-
-
-async def _taskiq_between(n: int, pause: float) -> Times:
-    url = server_redis.fresh()
-    argv = [sys.executable, "-m", "taskiq", "worker", "peers_redis:broker", "--workers", "1", "--max-async-tasks", "10"]
-    with process(argv, {**os.environ, URL: url}):
-        made = broker_on(url)
-        await made.startup()
-        task = made.find_task("clock")
-
-        async def ask() -> float:
-            waiting = await task.kiq()
-            found = await waiting.wait_result(check_interval=0.001, timeout=20)
-            return float(found.return_value)
-
-        times = await _timed(n, pause, ask)
-        await made.shutdown()
-    return times
 
 
 async def _timed(n: int, pause: float, ask: Callable[[], Awaitable[float]]) -> Times:
